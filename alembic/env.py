@@ -1,0 +1,120 @@
+"""How Alembic reaches the database and the models. Used by `alembic ...` and by `run.py`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from alembic import context
+from alembic.operations.ops import DropTableOp, ModifyTableOps
+from sqlalchemy import Connection, Enum, text
+from sqlalchemy.pool import NullPool
+from sqlalchemy.sql.functions import now
+
+from app.core.columns import UtcDateTime
+from app.core.config import get_settings
+from app.core.database import make_engine
+from app.models import Base
+
+LOCK = 7_021_925  # any number, as long as every migrator takes the same
+LOCK_SECONDS = 300
+
+
+def render_item(kind: str, item: Any, autogen_context: Any) -> str | bool:
+    """Our column types are written as the plain types that they stand on."""
+    if kind == "type" and isinstance(item, UtcDateTime):
+        return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(item, Enum):
+        return f"sa.String(length={item.length})"  # a new member needs no migration
+    if kind == "server_default" and isinstance(getattr(item, "arg", None), now):
+        return "sa.func.now()"
+    return False
+
+
+def drop_tables_whole(migration: Any, revision: Any, directives: list[Any]) -> None:
+    """A table takes its indexes along; MySQL refuses to drop those of foreign keys first."""
+    for script in directives:
+        operations = script.downgrade_ops.ops
+        dropped = {each.table_name for each in operations if isinstance(each, DropTableOp)}
+        script.downgrade_ops.ops = [
+            each
+            for each in operations
+            if not (isinstance(each, ModifyTableOps) and each.table_name in dropped)
+        ]
+
+
+def configure(**options: Any) -> None:
+    context.configure(
+        target_metadata=Base.metadata,
+        compare_type=True,
+        render_as_batch=True,  # SQLite alters a table by copying it
+        render_item=render_item,
+        process_revision_directives=drop_tables_whole,
+        **options,
+    )
+
+
+@contextmanager
+def one_migrator(connection: Connection) -> Iterator[None]:
+    """Of two migrators at once, the second waits and then finds nothing to do."""
+    if connection.dialect.name == "postgresql":
+        # Held until the transaction ends. Waiting for it may take longer than for any other lock.
+        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+        connection.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
+        yield
+    elif connection.dialect.name in ("mysql", "mariadb"):
+        connection.execute(text(f"SELECT GET_LOCK('migrations-{LOCK}', {LOCK_SECONDS})"))
+        try:
+            yield
+        finally:
+            connection.execute(text(f"SELECT RELEASE_LOCK('migrations-{LOCK}')"))
+    else:
+        yield  # SQLite: the transaction began with BEGIN IMMEDIATE
+
+
+@contextmanager
+def foreign_keys_off(connection: Connection) -> Iterator[None]:
+    """SQLite alters a table by dropping it, and would delete what refers to its rows."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    # On the driver's connection: inside of a transaction the pragma does nothing.
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    driver.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys = ON")
+
+
+def run_online(connection: Connection) -> None:
+    transactional = connection.dialect.name in ("postgresql", "sqlite")
+    with foreign_keys_off(connection):
+        configure(connection=connection, transactional_ddl=transactional)
+        with context.begin_transaction(), one_migrator(connection):
+            context.run_migrations()
+            if connection.dialect.name == "sqlite":
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+                if broken:
+                    raise RuntimeError(f"The migration leaves broken foreign keys: {broken[:5]}")
+
+
+def main() -> None:
+    # Altering a large table may take longer than a request's statement.
+    settings = get_settings().model_copy(update={"db_statement_timeout": 0})
+    connection = context.config.attributes.get("connection")
+    url = context.config.attributes.get("url", settings.database_url)
+    if context.is_offline_mode():
+        configure(url=url, literal_binds=True, dialect_opts={"paramstyle": "named"})
+        with context.begin_transaction():
+            context.run_migrations()
+    elif connection is not None:
+        run_online(connection)
+    else:
+        engine = make_engine(url, settings, poolclass=NullPool)
+        with engine.connect() as connection:
+            run_online(connection)
+
+
+main()

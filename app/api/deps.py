@@ -1,0 +1,120 @@
+"""The named dependencies of routers."""
+
+import re
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import BackgroundTasks, Depends, Header, Request
+from fastapi.security import OAuth2PasswordBearer
+from sqlalchemy.orm import Session
+
+from app.core.config import get_settings
+from app.core.database import get_db
+from app.core.errors import BadRequestError, ForbiddenError, UnauthorizedError
+from app.core.security import AccessClaims, read_access_token
+from app.models.user import Role, User
+from app.services.auth_service import AuthService
+from app.services.later import Later, run_logged
+from app.services.tokens import Client
+
+SessionDep = Annotated[Session, Depends(get_db)]
+
+# --- Who asks --------------------------------------------------------------------------------
+
+bearer = OAuth2PasswordBearer(
+    tokenUrl=f"{get_settings().api_prefix}/auth/login",
+    auto_error=False,  # the error is ours, like every other one
+    description="The access token of `POST /auth/login`.",
+)
+
+
+def get_claims(token: Annotated[str | None, Depends(bearer)]) -> AccessClaims:
+    if token is None:
+        raise UnauthorizedError
+    return read_access_token(token)
+
+
+ClaimsDep = Annotated[AccessClaims, Depends(get_claims)]
+
+
+def get_current_user(db: SessionDep, claims: ClaimsDep) -> User:
+    return AuthService.authenticate(db, claims)
+
+
+CurrentUser = Annotated[User, Depends(get_current_user)]
+
+
+def get_admin(user: CurrentUser) -> User:
+    if not user.is_superuser:
+        raise ForbiddenError("Only administrators may do this.")
+    return user
+
+
+def get_staff(user: CurrentUser) -> User:
+    if user.role not in (Role.ADMIN, Role.MODERATOR):
+        raise ForbiddenError("Only administrators and moderators may do this.")
+    return user
+
+
+Admin = Annotated[User, Depends(get_admin)]
+Staff = Annotated[User, Depends(get_staff)]
+
+
+def anyone() -> None:
+    """Says that a route that writes is meant to be open to all."""
+
+
+Anyone = Depends(anyone)
+
+
+def get_client(request: Request) -> Client:
+    agent = request.headers.get("user-agent", "")
+    agent = "".join(c for c in agent if c.isprintable())[:255]
+    address = request.client.host if request.client else ""
+    return Client(address=address[:45], user_agent=agent or None)
+
+
+ClientDep = Annotated[Client, Depends(get_client)]
+
+# --- What the request says -------------------------------------------------------------------
+
+
+def writes(request: Request) -> None:
+    """Gives a GET that writes, such as one that counts a view, a session for writing."""
+    request.state.writes = True
+
+
+Writes = Depends(writes)
+
+_ETAGS = re.compile(r'"[1-9][0-9]{0,8}"(\s*,\s*"[1-9][0-9]{0,8}")*')
+
+
+def get_if_match(
+    if_match: Annotated[
+        str | None,
+        Header(
+            max_length=200,
+            description="The `ETag` of the version that you have read: 412 if it changed since.",
+        ),
+    ] = None,
+) -> tuple[int, ...] | None:
+    """The versions that the client has seen; None for any."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    if not _ETAGS.fullmatch(if_match.strip()):
+        raise BadRequestError('If-Match is not an ETag of this API, such as "1".')
+    return tuple(int(version) for version in re.findall(r"[0-9]+", if_match))
+
+
+IfMatch = Annotated[tuple[int, ...] | None, Depends(get_if_match)]
+
+
+def get_later(background: BackgroundTasks) -> Later:
+    return partial(_add_task, background)
+
+
+def _add_task(background: BackgroundTasks, function: Any, *arguments: Any) -> None:
+    background.add_task(run_logged, function, *arguments)
+
+
+LaterDep = Annotated[Later, Depends(get_later)]

@@ -1,0 +1,86 @@
+"""The commands, as `python run.py --help` shows them."""
+
+import subprocess
+import sys
+from typing import Annotated
+
+import click
+import typer
+
+from app.cli import serving, testing, users
+from app.cli.console import CommandError, console, explain
+from app.cli.schema import migrate
+from app.core.config import ROOT
+
+cli_app = typer.Typer(
+    help="A REST API, live. Without a command: apply the migrations and serve.",
+    epilog="Try: [bold]python run.py[/] and open http://127.0.0.1:8000/docs",
+    rich_markup_mode="rich",
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+cli_app.add_typer(users.commands, name="user")
+
+
+@cli_app.callback()
+def serve(
+    context: typer.Context,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on.")] = 8000,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Server processes. Implies --no-reload.")
+    ] = None,
+    reload: Annotated[
+        bool | None,
+        typer.Option("--reload/--no-reload", help="Restart on changes. Default in development."),
+    ] = None,
+) -> None:
+    if context.invoked_subcommand is None:
+        serving.serve(host, port, workers, reload)
+
+
+@cli_app.command(
+    "test",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    epilog="Everything else goes to pytest: python run.py test -k login -x",
+)
+def run_tests(
+    context: typer.Context,
+    database: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Test on this database instead of SQLite in memory."),
+    ] = None,
+) -> None:
+    """Run the tests."""
+    environment = testing.environment(database)
+    command = [sys.executable, "-m", "pytest", *context.args]
+    raise typer.Exit(subprocess.call(command, cwd=ROOT, env=environment))
+
+
+@cli_app.command("migrate")
+def migrate_command(
+    revision: Annotated[
+        str, typer.Argument(help="Where to go: head, base, +1, -1, an id.")
+    ] = "head",
+) -> None:
+    """Bring the database to the schema of the models."""
+    console.print(migrate(revision))
+
+
+def cli(standalone_mode: bool = True) -> int:
+    """Run a command. What a person can mend is one line, and not a traceback."""
+    try:
+        code = typer.main.get_command(cli_app)(standalone_mode=standalone_mode)
+        return int(code or 0)
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except click.Abort:
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except CommandError as error:
+        explain(str(error))
+        return 1

@@ -1,0 +1,60 @@
+"""The database as the commands need it: reachable, and with the schema of the models."""
+
+import time
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError as AlembicError
+from sqlalchemy.exc import DBAPIError
+
+from app.cli.console import CommandError
+from app.core import database
+from app.core.config import ROOT, get_settings
+
+PATIENCE = 3.0  # seconds; a database that starts beside the app needs a moment
+
+
+def connect() -> None:
+    """Wait for the database, or say in one line that it does not answer."""
+    url = get_settings().url
+    try:
+        database.wait_for_database(PATIENCE)
+    except DBAPIError as error:
+        reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no reason"
+        raise CommandError(
+            f"The database does not answer: {url.render_as_string(hide_password=True)} ({reason}). "
+            "Start it, or set DATABASE_URL in .env; without one, SQLite is used."
+        ) from None
+
+
+def migrate(revision: str = "head") -> str:
+    """Apply the migrations, and tell in one line what was done."""
+    connect()
+    config = Config(str(ROOT / "alembic.ini"))
+    before = current()
+    started = time.perf_counter()
+    try:
+        if revision == "base" or revision.startswith("-"):
+            command.downgrade(config, revision)
+        else:
+            command.upgrade(config, revision)
+    except AlembicError as error:
+        raise CommandError(f"Alembic: {error}") from None
+    after = current()
+    if after == before:
+        return f"Database schema: {after or 'empty'}, nothing to do."
+    seconds = time.perf_counter() - started
+    return f"Database schema: {before or 'empty'} → {after or 'empty'} ({seconds:.1f} s)."
+
+
+def current() -> str:
+    from alembic.runtime.migration import MigrationContext
+
+    with database.database.read_engine.connect() as connection:
+        return ", ".join(MigrationContext.configure(connection).get_current_heads())
+
+
+def is_current() -> bool:
+    script = ScriptDirectory.from_config(Config(str(ROOT / "alembic.ini")))
+    return current() == ", ".join(script.get_heads())

@@ -1,0 +1,85 @@
+"""`python run.py`: migrations once, in this process, and then the server."""
+
+import os
+import socket
+import sys
+
+import uvicorn
+
+from app.cli.console import CommandError, console
+from app.core import database
+from app.core.config import ROOT, get_settings
+from app.core.logging import configure_logging
+
+
+MAKE_ADMIN = "python run.py user create --username admin --email admin@example.com --admin"
+
+
+def serve(host: str, port: int, workers: int | None, reload: bool | None) -> None:
+    settings = get_settings()
+    if workers is not None and reload:
+        raise CommandError("--workers and --reload do not go together: leave out one of them.")
+    if reload is None:
+        reload = settings.environment == "development" and workers is None
+    check_port(host, port)
+    configure_logging(settings)
+    if settings.migrates_on_start:
+        from app.cli.schema import migrate
+
+        console.print(migrate())
+    if settings.environment == "development":
+        tell_how_to_log_in()
+    greet(host, port, settings.docs_enabled)
+    # In development a restart must not wait; else, longer than a statement may take: a client
+    # would get a 500 for what is then committed after all.
+    grace = 3 if settings.environment == "development" else settings.db_statement_timeout + 5
+    sys.stdout.flush()
+    uvicorn.run(
+        "app.main:app",
+        host=host,
+        port=port,
+        workers=workers,
+        reload=reload,
+        reload_dirs=[str(ROOT / "app")] if reload else None,
+        app_dir=str(ROOT),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=grace,
+    )
+
+
+def check_port(host: str, port: int) -> None:
+    """Find out now: the server would tell in the middle of its log, or not until a reload."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except socket.gaierror:
+        raise CommandError(f"{host} is no address of this machine. Try --host 127.0.0.1") from None
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        if os.name != "nt":
+            # A port that was closed a moment ago is free. On Windows it would mean any port is.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except PermissionError:
+            raise CommandError(f"Port {port} is not allowed. Try --port 8000") from None
+        except OSError:
+            raise CommandError(
+                f"Port {port} is taken. Stop what runs there, or: python run.py --port {port + 1}"
+            ) from None
+
+
+def greet(host: str, port: int, docs_enabled: bool) -> None:
+    shown = "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host  # noqa: S104
+    url = f"http://{shown}:{port}"
+    console.print(f"Swagger: [bold cyan]{url}/docs[/]" if docs_enabled else f"API: {url}")
+
+
+def tell_how_to_log_in() -> None:
+    from app.models.user import Role, User
+    from app.services.base import exists
+
+    with database.database.reading() as db:
+        if not exists(db, User, User.role == Role.ADMIN):
+            console.print("Nobody administers yet. Make an administrator, then Authorize at /docs:")
+            console.print(f"  [bold]{MAKE_ADMIN}[/]", soft_wrap=True)

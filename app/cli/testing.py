@@ -1,0 +1,67 @@
+"""`python run.py test --database URL`: a database that tests may empty."""
+
+import os
+
+from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from app.cli.console import CommandError
+from app.core.config import Settings, get_settings
+
+
+def environment(database: str | None) -> dict[str, str]:
+    """The environment of the test run."""
+    variables = {**os.environ, "ENVIRONMENT": "test"}
+    variables.pop("TEST_DATABASE_URL", None)
+    if database:
+        variables["TEST_DATABASE_URL"] = prepare(database)
+    return variables
+
+
+def prepare(database: str) -> str:
+    """Make the database if there is none, and refuse one that may be somebody's."""
+    try:
+        # Adds the driver, and a good message for what is no URL.
+        checked = Settings.name_the_driver(database)
+    except ValueError as error:
+        raise CommandError(f"--database {error}") from None
+    url = make_url(checked)
+    if url.get_backend_name() == "sqlite":
+        return checked
+    if not url.database:
+        raise CommandError("--database needs the name of a database, e.g. .../app_test")
+    try:
+        create_if_missing(url)
+        with engine(url).connect() as connection:
+            tables = inspect(connection).get_table_names()
+    except DBAPIError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        raise CommandError(f"The test database does not answer: {reason}") from None
+    if tables and "test" not in url.database.lower():
+        raise CommandError(
+            f"{url.database} has tables and is not named for tests: the suite would empty it. "
+            "Give it a database of its own, such as app_test; it is made if it is missing."
+        )
+    return checked
+
+
+def create_if_missing(url: URL) -> None:
+    try:
+        engine(url).connect().close()
+        return
+    except DBAPIError as error:
+        if "does not exist" not in str(error.orig) and "Unknown database" not in str(error.orig):
+            raise
+    server = url.set(database="postgres" if url.get_backend_name() == "postgresql" else None)
+    with engine(server).connect() as connection:
+        name = connection.dialect.identifier_preparer.quote_identifier(str(url.database))
+        connection.execute(text(f"CREATE DATABASE {name}"))
+
+
+def engine(url: URL) -> Engine:
+    timeout = {"connect_timeout": get_settings().db_lock_timeout}
+    return create_engine(
+        url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=timeout
+    )

@@ -1,0 +1,107 @@
+"""What the OpenAPI document says of every operation, so that no router has to.
+
+The errors follow from the form of an operation: one with a body can be 400, 413, 415 and 422, one
+with a path parameter 404, one that needs a token 401 and 403, and so on.
+"""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.core.problems import MEDIA_TYPE, Problem
+
+Schema = dict[str, Any]
+
+ERRORS = {
+    400: ("Malformed, or a proof that is wrong.", "The body is not JSON."),
+    401: ("Not signed in, or the session has ended.", "Sign in first."),
+    403: ("Signed in, and not allowed.", "Only administrators may do this."),
+    404: ("There is no such thing, or it is not yours.", "User not found."),
+    409: ("In conflict with what is stored.", "This email is already taken."),
+    412: ("Changed since you have read it.", "User has changed since you read it."),
+    413: ("The body is too large.", "The body is too large."),
+    415: ("The body is of a wrong media type.", "Send JSON, with the header Content-Type."),
+    422: ("Well-formed, and not valid.", "The request is not valid."),
+    429: ("Too many tries.", "Too many tries. Try again in 30 s."),
+    503: ("The database is away or busy.", "The database does not answer."),
+}
+TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+RATE_LIMITED = ("/auth/", "/users/register")
+
+
+def describe(app: FastAPI) -> None:
+    """Make `app.openapi()` complete the document that FastAPI generates."""
+    generate = app.openapi
+
+    def openapi() -> Schema:
+        if app.openapi_schema is None:
+            _complete(generate())
+        document = app.openapi_schema
+        assert document is not None
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _complete(document: Schema) -> None:
+    schemas = document["components"]["schemas"]
+    schemas.pop("HTTPValidationError", None)
+    schemas.pop("ValidationError", None)
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= problem.pop("$defs")
+    schemas["Problem"] = problem
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            for status in _errors(path, method, operation):
+                operation["responses"][str(status)] = _response(status)
+            operation["responses"] = dict(sorted(operation["responses"].items()))
+            _note_etag(operation, schemas)
+
+
+def _errors(path: str, method: str, operation: Schema) -> list[int]:
+    where = {parameter["in"] for parameter in operation.get("parameters", [])}
+    if_match = any(p["name"].lower() == "if-match" for p in operation.get("parameters", []))
+    errors = set()
+    if "requestBody" in operation:
+        errors |= {400, 413, 415, 422}
+    if where:
+        errors |= {422}
+    if "path" in where:
+        errors |= {404}
+    if if_match:
+        errors |= {400, 412}
+    if operation.get("security"):
+        errors |= {401, 403}
+    if method != "get":
+        errors |= {409}
+    if any(mark in path for mark in RATE_LIMITED):
+        errors |= {400, 401, 429} if "requestBody" in operation else {429}
+    if path != "/health/live":
+        errors |= {503}
+    return sorted(errors)
+
+
+def _response(status: int) -> Schema:
+    description, detail = ERRORS[status]
+    title = TITLES.get(status, description.split(",")[0].rstrip("."))
+    example: Schema = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    if status == 422:
+        error = {"loc": ["body", "email"], "msg": "Field required", "type": "missing"}
+        example["errors"] = [error]
+    example["request_id"] = "5f0c6c7d2f8e4d3b"
+    media = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}
+    response: Schema = {"description": description, "content": {MEDIA_TYPE: media}}
+    if status in (429, 503):
+        text = {"schema": {"type": "integer"}, "description": "Seconds to wait."}
+        response["headers"] = {"Retry-After": text}
+    return response
+
+
+def _note_etag(operation: Schema, schemas: Schema) -> None:
+    """Show the ETag where `If-Match` takes it."""
+    if any(p["name"].lower() == "if-match" for p in operation.get("parameters", [])):
+        for status in ("200", "201"):
+            if status in operation["responses"]:
+                operation["responses"][status]["headers"] = {
+                    "ETag": {"schema": {"type": "string"}, "description": "The row's version."}
+                }

@@ -1,0 +1,141 @@
+"""Every error as RFC 9457 `application/problem+json`, without the input, SQL or a traceback."""
+
+import json
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm.exc import StaleDataError
+from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
+
+from app.core.db_errors import to_app_error
+from app.core.errors import AppError, InvalidError
+from app.core.logging import request_id
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+LONGEST_PATTERN = 60  # characters of a regular expression that help a person
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field."""
+
+    loc: list[str | int] = Field(examples=[["body", "email"]])
+    msg: str = Field(examples=["is not an email address"])
+    type: str = Field(examples=["value_error"])
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 writes it."""
+
+    type: str = Field("about:blank", description="Always `about:blank`: the status says it.")
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(examples=["User not found."])
+    request_id: str = Field(examples=["5f0c6c7d2f8e4d3b"], description="To be found in the logs.")
+    errors: list[FieldProblem] | None = Field(None, description="The fields of a 422.")
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    title: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    errors: Sequence[Mapping[str, Any]] | None = None,
+) -> Response:
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": title or HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "request_id": request_id.get(),
+    }
+    if errors:
+        body["errors"] = errors
+    # ASCII with escapes: a name may hold half of a character, which UTF-8 cannot express.
+    content = json.dumps(body).encode("ascii")
+    return Response(content, status, dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(AppError, _on_app_error)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    for database_error in (SQLAlchemyError, StaleDataError, OverflowError):
+        app.add_exception_handler(database_error, _on_database_error)
+
+
+def _on_app_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, AppError)
+    errors = None
+    if isinstance(error, InvalidError) and error.field:
+        part = "query" if request.method == "GET" else "body"
+        errors = [{"loc": [part, error.field], "msg": error.detail, "type": "value_error"}]
+        return problem(422, "The request is not valid.", title=error.title, errors=errors)
+    return problem(error.status, error.detail, title=error.title, headers=error.headers)
+
+
+def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    headers, detail = dict(error.headers or {}), str(error.detail)
+    if error.status_code == 404 and detail == "Not Found":
+        detail = "There is nothing at this path."
+    elif error.status_code == 405:
+        # FastAPI names the methods of one route; a path may have several.
+        allowed = _allowed_methods(request.app, request.scope["path"]) or headers.get("Allow", "")
+        headers["Allow"] = allowed
+        detail = f"This path takes {allowed}."
+    elif error.status_code == 413:
+        detail = "The body is too large."
+    return problem(error.status_code, detail, headers=headers)
+
+
+def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    if any(each["type"] == "json_invalid" for each in error.errors()):
+        return problem(400, "The body is not JSON.")
+    errors = [
+        {"loc": list(each["loc"]), "msg": _message(each), "type": each["type"]}
+        for each in error.errors()
+    ]
+    return problem(422, "The request is not valid.", title=InvalidError.title, errors=errors)
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    if error["type"] == "string_pattern_mismatch":
+        pattern = error["ctx"]["pattern"]
+        if len(pattern) > LONGEST_PATTERN:
+            return "has characters that are not allowed"
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _on_database_error(request: Request, error: Exception) -> Response:
+    answer = to_app_error(error)
+    if answer is None:
+        raise error  # a bug: logged and answered like every other one
+    if answer.status == 503:
+        # The first line: the rest of the message is the statement with its values.
+        logger.warning("Database: %s", str(error).splitlines()[0])
+    return _on_app_error(request, answer)
+
+
+def _allowed_methods(app: FastAPI, path: str) -> str:
+    methods = {m for pattern, known in _paths(app) if pattern.fullmatch(path) for m in known}
+    return ", ".join(sorted(methods))
+
+
+@lru_cache
+def _paths(app: FastAPI) -> list[tuple[re.Pattern[str], list[str]]]:
+    """The paths of the OpenAPI document: routers are nested, and `app.routes` does not show it."""
+    paths = app.openapi()["paths"]
+    return [(compile_path(path)[0], [m.upper() for m in paths[path]]) for path in paths]

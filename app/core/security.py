@@ -1,0 +1,154 @@
+"""Passwords, access tokens and secrets that work once. Only this module knows jose and passlib."""
+
+import hashlib
+import re
+import secrets
+import unicodedata
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+
+from jose import jwt
+from passlib.context import CryptContext
+
+from app.core.columns import utcnow
+from app.core.config import get_settings
+from app.core.errors import InvalidError, UnauthorizedError
+
+ALGORITHM = "HS256"
+ACCESS = "access"
+JWT_MAX = 2048  # characters; ours have about 300
+JWT_FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+PASSWORD_INPUT_MAX = 1024  # characters; what is longer was never accepted and is not hashed
+
+
+# --- Passwords -------------------------------------------------------------------------------
+
+
+@lru_cache
+def _context() -> CryptContext:
+    """argon2id for new hashes; bcrypt hashes of an older system still work, and are replaced.
+
+    19 MiB and two rounds (OWASP) cost about 25 ms. The library's default takes 64 MiB for each
+    login that is under way, and four times as long.
+    """
+    settings = get_settings()
+    return CryptContext(
+        schemes=["argon2", "bcrypt"],
+        deprecated="auto",
+        argon2__type="ID",
+        argon2__memory_cost=settings.password_hash_memory_kib,
+        argon2__time_cost=settings.password_hash_rounds,
+        argon2__parallelism=1,
+    )
+
+
+def hash_password(password: str) -> str:
+    hashed: str = _context().hash(unicodedata.normalize("NFKC", password))
+    return hashed
+
+
+def verify_password(password: str, hashed: str | None) -> tuple[bool, str | None]:
+    """Whether the password is right, and a new hash where the old one is of an outdated kind.
+
+    hashed: None when there is no such account. It takes the same time.
+    """
+    if len(password) > PASSWORD_INPUT_MAX:
+        return False, None
+    try:
+        matches, replacement = _context().verify_and_update(
+            unicodedata.normalize("NFKC", password), hashed or _hash_of_nobody()
+        )
+    except ValueError:  # a damaged hash, or a character that cannot be encoded
+        return False, None
+    return (matches, replacement) if hashed else (False, None)
+
+
+@lru_cache
+def _hash_of_nobody() -> str:
+    return hash_password(secrets.token_urlsafe())
+
+
+def prepare_hashing() -> None:
+    """Load the backend and the hash of nobody, so that the first login is not a slow one."""
+    _hash_of_nobody()
+
+
+@lru_cache
+def _common_passwords() -> frozenset[str]:
+    path = Path(__file__).with_name("common_passwords.txt")
+    return frozenset(path.read_text("utf-8").split())
+
+
+def check_password(password: str, username: str, email: str, *, field: str = "password") -> None:
+    """Raise an InvalidError for a password that is among the first to be tried."""
+    folded = unicodedata.normalize("NFKC", password).casefold()
+    if folded in _common_passwords():
+        raise InvalidError("is one of the most common passwords", field=field)
+    if folded in {username.casefold(), email.casefold(), email.partition("@")[0].casefold()}:
+        raise InvalidError("is your own name", field=field)
+
+
+# --- Access tokens ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class AccessClaims:
+    """session: the family of refresh tokens that the access token belongs to."""
+
+    user_id: int
+    session: uuid.UUID
+
+
+def create_access_token(claims: AccessClaims) -> str:
+    settings, now = get_settings(), utcnow()
+    token: str = jwt.encode(
+        {
+            "sub": str(claims.user_id),
+            "sid": str(claims.session),
+            "typ": ACCESS,
+            "iss": settings.app_name,
+            "aud": settings.app_name,
+            "iat": now,
+            "exp": now + timedelta(minutes=settings.access_token_minutes),
+        },
+        settings.secret_key,
+        algorithm=ALGORITHM,
+    )
+    return token
+
+
+def read_access_token(token: str) -> AccessClaims:
+    """Raise an UnauthorizedError for anything but a token of ours that still runs."""
+    settings = get_settings()
+    try:
+        # Looked at first: jose ignores what follows a signature, and parses before it verifies.
+        if len(token) > JWT_MAX or not JWT_FORM.fullmatch(token):
+            raise ValueError("not a token")
+        claims = jwt.decode(
+            token,
+            settings.secret_key,
+            algorithms=[ALGORITHM],
+            audience=settings.app_name,
+            issuer=settings.app_name,
+            options={f"require_{name}": True for name in ("sub", "aud", "iss", "iat", "exp")},
+        )
+        if claims["typ"] != ACCESS:
+            raise ValueError("another kind of token")
+        return AccessClaims(user_id=int(claims["sub"]), session=uuid.UUID(claims["sid"]))
+    except Exception:  # whatever is wrong with a token, the answer is the same
+        raise UnauthorizedError("The token is not valid, or has ended.") from None
+
+
+# --- Secrets that work once ------------------------------------------------------------------
+
+
+def create_secret() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def hash_secret(secret: str) -> str:
+    """256 random bits need no slow hash: nobody can guess them."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

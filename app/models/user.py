@@ -1,0 +1,58 @@
+import enum
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.models.base import (
+    Base,
+    IdMixin,
+    SearchMixin,
+    SoftDeleteMixin,
+    TimestampMixin,
+    unique_key,
+)
+from app.models.token import Token
+
+
+class Role(enum.StrEnum):
+    ADMIN = "admin"
+    MODERATOR = "moderator"
+    USER = "user"
+
+
+def default_settings() -> dict[str, Any]:
+    return {"theme": "system", "language": "en"}
+
+
+class User(Base, IdMixin, TimestampMixin, SoftDeleteMixin, SearchMixin):
+    __tablename__ = "users"
+    __table_args__ = (
+        CheckConstraint("length(username) >= 3", name="username_length"),
+        CheckConstraint("role IN ('admin', 'moderator', 'user')", name="role"),
+    )
+    searched = ("username", "email", "full_name", "display_name")
+
+    username: Mapped[str] = mapped_column(String(50), index=True)
+    username_key: Mapped[str | None] = unique_key("username", 50)
+    email: Mapped[str] = mapped_column(String(255), index=True)
+    email_key: Mapped[str | None] = unique_key("email", 255)
+    hashed_password: Mapped[str] = mapped_column(String(255), info={"hidden": True})
+    role: Mapped[Role] = mapped_column(default=Role.USER, index=True)
+    is_active: Mapped[bool] = mapped_column(default=True, index=True)
+    full_name: Mapped[str | None] = mapped_column(String(255))
+    display_name: Mapped[str | None] = mapped_column(String(255))
+    bio: Mapped[str | None] = mapped_column(Text)
+    avatar_url: Mapped[str | None] = mapped_column(String(500))
+    settings: Mapped[dict[str, Any]] = mapped_column(default=default_settings)
+    last_login_at: Mapped[datetime | None]
+    email_verified_at: Mapped[datetime | None]
+
+    tokens: Mapped[list[Token]] = relationship(
+        back_populates="user", cascade="all, delete-orphan", passive_deletes=True
+    )
+
+    @property
+    def is_superuser(self) -> bool:
+        return self.role is Role.ADMIN

@@ -1,0 +1,222 @@
+"""Types and bases that the schemas share. What passes them fits its column on every database."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Annotated, Any, Generic, Self, TypeVar
+
+from annotated_types import GroupedMetadata
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    EmailStr,
+    Field,
+    SecretStr,
+    StrictBool,
+    StringConstraints,
+    model_validator,
+)
+
+from app.core.config import get_settings
+
+INT32 = 2**31 - 1  # the largest INTEGER of PostgreSQL and MySQL
+PASSWORD_MAX = 128  # characters; a limit, so that hashing has one as well
+
+# Characters, as the inside of a class that Python, Rust and JavaScript read alike.
+_CONTROLS = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufeff"
+_TURNING = r"\u202a-\u202e\u2066-\u2069"  # these let a text be shown in another order
+_BREAKS = r"\u0009\u000a\u000d\u2028\u2029"
+_UNSEEN = (
+    r"\u0020\u00a0\u00ad\u034f\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f"
+    r"\u2028\u2029\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\uffa0"
+)
+_LINE = _CONTROLS + _TURNING + _BREAKS
+_TEXT = _CONTROLS + _TURNING
+
+# One character at least that can be seen, and none that plays tricks.
+LINE_PATTERN = rf"^[^{_LINE}]*[^{_LINE}{_UNSEEN}][^{_LINE}]*$"
+TEXT_PATTERN = rf"^[^{_TEXT}]*[^{_TEXT}{_BREAKS}{_UNSEEN}][^{_TEXT}]*$"
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+EMAIL_PATTERN = rf"^{_ATOM}(\.?{_ATOM}){{0,63}}@({_LABEL}\.)+[A-Za-z]{{2,63}}$"
+
+
+def _digits_only(value: object) -> object:
+    """Numbers in a path or query are text. Pydantic also reads `1_0`, ` 1` and `1.0`."""
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,19}", value):
+        raise ValueError("write a whole number in digits")
+    return value
+
+
+def _number_only(value: object) -> object:
+    """Numbers in JSON are numbers. Pydantic also reads `"1"` and `true`."""
+    if isinstance(value, bool | str):
+        raise ValueError("write a whole number, not text or a boolean")
+    return value
+
+
+def _matches(pattern: str, complaint: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(complaint)
+        return value
+
+    return AfterValidator(check)
+
+
+class _Constraints(GroupedMetadata):
+    """Several constraints under one name, so that a field reads `Annotated[str, line(100)]`."""
+
+    def __init__(self, *constraints: Any) -> None:
+        self.constraints = constraints
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.constraints)
+
+
+def _visible(pattern: str, max_length: int) -> _Constraints:
+    return _Constraints(
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=max_length),
+        _matches(pattern, "needs a visible character, and has no control characters"),
+        Field(json_schema_extra={"pattern": pattern}),
+    )
+
+
+def line(max_length: int) -> _Constraints:
+    """Constraints of a text of one line. It is stored stripped."""
+    return _visible(LINE_PATTERN, max_length)
+
+
+def text(max_length: int) -> _Constraints:
+    """Constraints of a text that may have many lines. It is stored stripped."""
+    return _visible(TEXT_PATTERN, max_length)
+
+
+def _check_length(password: SecretStr) -> SecretStr:
+    length = len(unicodedata.normalize("NFKC", password.get_secret_value()))
+    minimum = get_settings().password_min_length
+    if not minimum <= length <= PASSWORD_MAX:
+        raise ValueError(f"has {minimum} to {PASSWORD_MAX} characters")
+    return password
+
+
+Id = Annotated[int, Field(ge=1, le=INT32, examples=[1]), BeforeValidator(_digits_only)]
+JsonId = Annotated[int, Field(ge=1, le=INT32, examples=[1]), BeforeValidator(_number_only)]
+Flag = StrictBool
+Int = Annotated[int, Field(ge=-INT32, le=INT32), BeforeValidator(_number_only)]
+Email = Annotated[
+    EmailStr,
+    _matches(EMAIL_PATTERN, "is not an email address in ASCII characters"),
+    Field(
+        max_length=255,
+        examples=["ana@example.com"],
+        json_schema_extra={"pattern": EMAIL_PATTERN},
+    ),
+]
+Password = Annotated[
+    SecretStr,
+    AfterValidator(_check_length),
+    Field(
+        examples=["correct horse battery"],
+        json_schema_extra={
+            "minLength": get_settings().password_min_length,
+            "maxLength": PASSWORD_MAX,
+        },
+    ),
+]
+
+
+class InputSchema(BaseModel):
+    """What a client sends. Unknown fields are refused: a typo must not pass in silence."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def left_out() -> Any:
+    """The default of a field that a client may leave out, but not set to `null`."""
+    return Field(default=None)
+
+
+def _describe_update(schema: dict[str, Any]) -> None:
+    """What is left out of a PATCH stays as it is: it has no default."""
+    schema["minProperties"] = 1
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+class UpdateSchema(InputSchema):
+    """What a PATCH sends: some of the fields, and at least one."""
+
+    model_config = ConfigDict(json_schema_extra=_describe_update)
+
+    @model_validator(mode="after")
+    def check_not_empty(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("send at least one field")
+        return self
+
+    def changes(self) -> dict[str, Any]:
+        return self.model_dump(exclude_unset=True)
+
+
+class ReadSchema(BaseModel):
+    """What a client gets: types without rules, so that no stored row can break an answer."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+def sortable(*columns: str, default: str) -> Any:
+    """The `sort` of a list: some of `columns`, each with `-` for descending. They are not null."""
+    one = rf"-?({'|'.join(columns)})"
+    return Field(
+        default=default,
+        pattern=rf"^{one}(,{one}){{0,3}}$",
+        description=f"Columns to sort by, `-` for descending: {', '.join(columns)}.",
+        examples=[default],
+    )
+
+
+class ListParams(InputSchema):
+    """The query parameters of a list. A feature adds its filters as fields.
+
+    A field named like a column keeps the rows that are equal, `min_x` and `max_x` those in range.
+    """
+
+    skip: Annotated[int, BeforeValidator(_digits_only)] = Field(
+        0, ge=0, le=INT32, description="Rows to leave out. For deep pages, follow `next_cursor`."
+    )
+    limit: Annotated[int, BeforeValidator(_digits_only)] = Field(
+        20, ge=1, le=100, description="Rows in a page."
+    )
+    cursor: str | None = Field(
+        None, max_length=2000, description="`next_cursor` of the page before, instead of `skip`."
+    )
+    sort: str
+
+    @model_validator(mode="after")
+    def check_one_way_to_page(self) -> Self:
+        if self.cursor is not None and "skip" in self.model_fields_set:
+            raise ValueError("send either skip or cursor")
+        return self
+
+
+class SearchParams(ListParams):
+    q: Annotated[str, line(100)] | None = Field(
+        None, description="Text to search for, without regard to case and accents."
+    )
+
+
+Item = TypeVar("Item")
+
+
+class Page(BaseModel, Generic[Item]):
+    """A page of a list."""
+
+    items: list[Item]
+    total: int | None = Field(description="Rows of the whole list. Null when paging by cursor.")
+    skip: int | None = Field(description="Rows left out. Null when paging by cursor.")
+    limit: int
+    next_cursor: str | None = Field(description="For the next page. Null on the last one.")

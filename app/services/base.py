@@ -1,0 +1,143 @@
+"""The verbs that services share. Each public method of a service commits once, by one of them."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.core.columns import utcnow
+from app.core.errors import NotFoundError, PreconditionFailedError
+from app.models.base import Base, SoftDeleteMixin
+from app.services.paging import paginate
+
+Model = TypeVar("Model", bound=Base)
+
+__all__ = [
+    "check_version",
+    "count",
+    "create_many",
+    "exists",
+    "get_or_404",
+    "get_or_create",
+    "paginate",
+    "remove",
+    "restore",
+    "save",
+]
+
+CHUNK = 1000  # rows in one statement; PostgreSQL takes 65,535 parameters
+
+
+def get_or_404(
+    db: Session,
+    model: type[Model],
+    row_id: Any,
+    *where: ColumnElement[bool],
+    if_match: tuple[int, ...] | None = None,
+    include_deleted: bool = False,
+) -> Model:
+    """The row, or a NotFoundError that says the same for a missing, deleted or foreign one.
+
+    where: what else the row must be, such as the user's own.
+    if_match: the versions that the client has seen; PreconditionFailedError for another one.
+    """
+    conditions = [*where, *_not_deleted(model, include_deleted)]
+    entity: Any = model
+    row: Model | None = db.scalar(select(entity).where(entity.id == row_id, *conditions))
+    if row is None:
+        raise NotFoundError(f"{_title(model)} not found.")
+    check_version(row, if_match)
+    return row
+
+
+def check_version(row: Base, if_match: tuple[int, ...] | None) -> None:
+    """Raise a PreconditionFailedError when the client has seen another version of the row."""
+    if if_match is not None and row.version not in if_match:
+        raise PreconditionFailedError(f"{_title(type(row))} has changed since you read it.")
+
+
+def save(db: Session, row: Model, **changes: Any) -> Model:
+    """Apply `changes`, write the row and commit."""
+    for name, value in changes.items():
+        setattr(row, name, value)
+    db.add(row)
+    db.commit()
+    return row
+
+
+def remove(db: Session, row: Base) -> None:
+    """Delete the row and commit. Where the model keeps deleted rows, it is only marked."""
+    if isinstance(row, SoftDeleteMixin):
+        row.deleted_at = utcnow()
+    else:
+        db.delete(row)
+    db.commit()
+
+
+def restore(db: Session, row: Model) -> Model:
+    """Undo `remove`. A ConflictError when what made the row unique is taken by now."""
+    return save(db, row, deleted_at=None)
+
+
+def exists(db: Session, model: type[Base], *where: ColumnElement[bool]) -> bool:
+    return bool(db.scalar(select(select(model).where(*where, *_not_deleted(model)).exists())))
+
+
+def count(db: Session, model: type[Base], *where: ColumnElement[bool]) -> int:
+    statement = select(func.count()).select_from(model)
+    return db.scalar(statement.where(*where, *_not_deleted(model))) or 0
+
+
+def get_or_create(
+    db: Session, model: type[Model], defaults: Mapping[str, Any] | None = None, **unique: Any
+) -> Model:
+    """The row with `unique` values, made when there is none. The caller commits.
+
+    Two at once make one row: the insert stands in a savepoint, and who comes second reads the
+    row of the first. `unique` must be what a unique constraint covers.
+    """
+    statement = select(model).filter_by(**unique)
+    if row := db.scalar(statement):
+        return row
+    row = model(**unique, **(defaults or {}))
+    try:
+        with db.begin_nested():
+            db.add(row)
+    except IntegrityError:
+        return db.scalars(statement).one()
+    return row
+
+
+def create_many(db: Session, rows: Iterable[Base]) -> int:
+    """Insert the rows, one statement for each thousand, and commit: all of them or none."""
+    written = 0
+    chunk: list[Base] = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == CHUNK:
+            written += _flush(db, chunk)
+            chunk = []
+    written += _flush(db, chunk)
+    db.commit()
+    return written
+
+
+def _flush(db: Session, chunk: list[Base]) -> int:
+    db.add_all(chunk)
+    db.flush()
+    db.expunge_all()  # a million rows must not stay in memory
+    return len(chunk)
+
+
+def _not_deleted(model: type[Base], include_deleted: bool = False) -> list[ColumnElement[bool]]:
+    if include_deleted or not issubclass(model, SoftDeleteMixin):
+        return []
+    return [model.deleted_at.is_(None)]
+
+
+def _title(model: type[Base]) -> str:
+    """OrderItem -> "Order item"."""
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", model.__name__).capitalize()

@@ -1,0 +1,20 @@
+"""Work that is done after the answer was sent, as services see it."""
+
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+logger = logging.getLogger(__name__)
+
+
+class Later(Protocol):
+    """Call `function` with `arguments` once the answer is out. Failures are logged."""
+
+    def __call__(self, function: Callable[..., None], *arguments: Any) -> None: ...
+
+
+def run_logged(function: Callable[..., None], *arguments: Any) -> None:
+    try:
+        function(*arguments)
+    except Exception:
+        logger.exception("Failed after the answer was sent: %s", function.__qualname__)

@@ -1,0 +1,147 @@
+"""Lists: filtered, searched, sorted, and cut into pages; by cursor, the last costs as the first."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+from pydantic_core import to_json
+from sqlalchemy import ColumnElement, Select, and_, func, or_
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from app.core.config import get_settings
+from app.core.errors import InvalidError
+from app.core.text import fold
+from app.models.base import Base, SoftDeleteMixin
+from app.schemas.base import ListParams, Page, ReadSchema, SearchParams
+
+Read = TypeVar("Read", bound=ReadSchema)
+Order = list[tuple[InstrumentedAttribute[Any], bool]]  # column and whether it descends
+
+_NOT_FILTERS = set(SearchParams.model_fields)
+
+
+def paginate(
+    db: Session,
+    statement: Select[Any],
+    params: ListParams,
+    schema: type[Read],
+    *,
+    include_deleted: bool = False,
+) -> Page[Read]:
+    """One page of `statement`, which selects an entity.
+
+    Only the columns that `schema` answers with are fetched, as plain values: building entities
+    costs more than the query. One statement with `cursor`, at most two with `skip`.
+    """
+    model: type[Base] = statement.column_descriptions[0]["entity"]
+    if issubclass(model, SoftDeleteMixin) and not include_deleted:
+        statement = statement.where(model.deleted_at.is_(None))
+    statement = statement.where(*_filters(model, params))
+    order = _order(model, params.sort)
+
+    names = [name for name in schema.model_fields if name in model.__mapper__.columns]
+    columns = [getattr(model, name) for name in names] + [column for column, _ in order]
+    page = statement.with_only_columns(*columns, maintain_column_froms=True)
+    page = page.order_by(*(column.desc() if down else column.asc() for column, down in order))
+    if params.cursor is None:
+        page = page.offset(params.skip)
+    else:
+        page = page.where(_after(order, _read_cursor(params.cursor, order, model, params)))
+    # One row more than asked for tells whether there is a next page.
+    rows = db.execute(page.limit(params.limit + 1)).all()
+
+    more = len(rows) > params.limit
+    rows = rows[: params.limit]
+    width = len(names)
+    page_of: Any = Page
+    result: Page[Read] = page_of[schema](
+        items=[dict(zip(names, row, strict=False)) for row in rows],
+        total=None if params.cursor else _total(db, statement, params, len(rows), more),
+        skip=None if params.cursor else params.skip,
+        limit=params.limit,
+        next_cursor=_write_cursor(rows[-1][width:], model, params) if more else None,
+    )
+    return result
+
+
+def _filters(model: type[Base], params: ListParams) -> list[ColumnElement[bool]]:
+    conditions = []
+    for name in type(params).model_fields.keys() - _NOT_FILTERS:
+        value = getattr(params, name)
+        if value is None:
+            continue
+        if name.startswith("min_"):
+            conditions.append(getattr(model, name.removeprefix("min_")) >= value)
+        elif name.startswith("max_"):
+            conditions.append(getattr(model, name.removeprefix("max_")) <= value)
+        else:
+            conditions.append(getattr(model, name) == value)
+    if isinstance(params, SearchParams) and params.q is not None:
+        search_text: Any = model.search_text  # type: ignore[attr-defined]
+        conditions.append(search_text.contains(fold(params.q), autoescape=True))
+    return conditions
+
+
+def _order(model: type[Base], sort: str) -> Order:
+    """The columns of `sort`, and the id to part the rows that are equal in all of them."""
+    order = [
+        (getattr(model, name.removeprefix("-")), name.startswith("-")) for name in sort.split(",")
+    ]
+    return [*order, (model.id, order[0][1])]  # type: ignore[attr-defined]
+
+
+def _total(
+    db: Session, statement: Select[Any], params: ListParams, fetched: int, more: bool
+) -> int:
+    if not more and (fetched or not params.skip):
+        return params.skip + fetched  # the last page: nothing is left to count
+    counting = statement.with_only_columns(func.count(), maintain_column_froms=True)
+    return db.scalar(counting.order_by(None)) or 0
+
+
+# --- Cursors ---------------------------------------------------------------------------------
+
+
+def _after(order: Order, values: Sequence[Any]) -> ColumnElement[bool]:
+    """The rows behind the one with `values`.
+
+    Written out, and with a bound of the first column that every database can look up in an index:
+    MariaDB reads the whole table for `(a, b) > (1, 2)`, which also needs one direction for all.
+    """
+    steps = []
+    for position, ((column, down), value) in enumerate(zip(order, values, strict=True)):
+        equal = [c == v for (c, _), v in zip(order[:position], values, strict=False)]
+        steps.append(and_(*equal, column < value if down else column > value))
+    first, down = order[0]
+    return and_(first <= values[0] if down else first >= values[0], or_(*steps))
+
+
+def _sign(payload: bytes, model: type[Base], params: ListParams) -> bytes:
+    """A signature over place and list, so that a cursor works where it was given out only."""
+    key = get_settings().secret_key.encode()
+    listing = params.model_dump_json(exclude={"skip", "limit", "cursor"})
+    return hmac.digest(key, f"{model.__name__}{listing}".encode() + payload, hashlib.sha256)[:12]
+
+
+def _write_cursor(values: Sequence[Any], model: type[Base], params: ListParams) -> str:
+    payload = to_json(list(values))
+    return base64.urlsafe_b64encode(_sign(payload, model, params) + payload).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str, order: Order, model: type[Base], params: ListParams) -> list[Any]:
+    try:
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    except (binascii.Error, ValueError):
+        raw = b""
+    signature, payload = raw[:12], raw[12:]
+    if not hmac.compare_digest(signature, _sign(payload, model, params)):
+        raise InvalidError("The cursor is not one of this list, sort and filters.", field="cursor")
+    return [
+        TypeAdapter(column.type.python_type).validate_python(value)
+        for (column, _), value in zip(order, json.loads(payload), strict=True)
+    ]

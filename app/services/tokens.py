@@ -1,0 +1,109 @@
+"""Tokens that work once. None of these functions commits: they are steps of a use case."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from app.core.columns import utcnow
+from app.core.config import get_settings
+from app.core.security import create_secret, hash_secret
+from app.models.token import Token, TokenKind
+
+MAILED = (TokenKind.PASSWORD_RESET, TokenKind.EMAIL_VERIFICATION)
+
+
+@dataclass(frozen=True)
+class Client:
+    """Who sent the request, as shown in the list of sessions and counted by rate limits."""
+
+    address: str
+    user_agent: str | None
+
+
+def add_token(
+    db: Session,
+    user_id: int,
+    kind: TokenKind,
+    *,
+    client: Client | None = None,
+    after: Token | None = None,
+) -> tuple[str, uuid.UUID]:
+    """Add a token and return its secret and family; `after` is the one that it replaces."""
+    settings, secret, now = get_settings(), create_secret(), utcnow()
+    if kind is TokenKind.REFRESH:
+        lifetime = timedelta(days=settings.refresh_token_days)
+    else:
+        lifetime = timedelta(minutes=settings.mailed_token_minutes)
+    token = Token(
+        user_id=user_id,
+        kind=kind,
+        token_hash=hash_secret(secret),
+        family=after.family if after else uuid.uuid4(),
+        signed_in_at=after.signed_in_at if after else now,
+        expires_at=now + lifetime,
+        user_agent=client.user_agent if client else None,
+        address=client.address if client else None,
+    )
+    db.add(token)
+    return secret, token.family
+
+
+def use_token(db: Session, kind: TokenKind, secret: str) -> Token | None:
+    """Use up the token; None when it does not work, and then a used one has ended its family.
+
+    The UPDATE decides: of two that use one token at once, the second changes no row. It was seen
+    twice, so somebody stole it, and everything that grew out of it ends. The caller has to commit
+    in both cases.
+    """
+    hashed = hash_secret(secret)
+    used = db.execute(
+        update(Token)
+        .where(
+            Token.token_hash == hashed,
+            Token.kind == kind,
+            Token.used_at.is_(None),
+            Token.expires_at > utcnow(),
+        )
+        .values(used_at=utcnow())
+        .execution_options(synchronize_session=False)
+    )
+    token = db.scalar(select(Token).where(Token.token_hash == hashed, Token.kind == kind))
+    if token is None or used.rowcount == 1:  # type: ignore[attr-defined]
+        return token
+    if token.used_at is not None:
+        end_family(db, token.user_id, token.family)
+    return None
+
+
+def end_family(db: Session, user_id: int, family: uuid.UUID) -> int:
+    """End one session; how many tokens that were."""
+    ended = db.execute(
+        update(Token)
+        .where(Token.user_id == user_id, Token.family == family, Token.used_at.is_(None))
+        .values(used_at=utcnow())
+        .execution_options(synchronize_session=False)
+    )
+    return int(ended.rowcount)  # type: ignore[attr-defined]
+
+
+def end_tokens(
+    db: Session, *user_ids: int, kinds: tuple[TokenKind, ...] = tuple(TokenKind)
+) -> None:
+    """End every session and mailed token of these users."""
+    db.execute(
+        update(Token)
+        .where(Token.user_id.in_(user_ids), Token.kind.in_(kinds), Token.used_at.is_(None))
+        .values(used_at=utcnow())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def forget_expired_tokens(db: Session, user_id: int) -> None:
+    db.execute(
+        delete(Token)
+        .where(Token.user_id == user_id, Token.expires_at < utcnow())
+        .execution_options(synchronize_session=False)
+    )
