@@ -11,7 +11,6 @@ from app.core import database
 from app.core.config import ROOT, get_settings
 from app.core.logging import configure_logging
 
-
 MAKE_ADMIN = "python run.py user create --username admin --email admin@example.com --admin"
 
 

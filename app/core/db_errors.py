@@ -35,12 +35,14 @@ _TABLE = re.compile(r"""(?:INSERT INTO|UPDATE)\s+["`]?(\w+)""", re.IGNORECASE)
 def code_of(error: DBAPIError) -> str | int | None:
     """None: the driver failed before the database could name a reason."""
     original: Any = error.orig
+    arguments = getattr(original, "args", ())
+    if arguments and isinstance(arguments[0], int):  # PyMySQL; its sqlstate is too coarse
+        return arguments[0]
     for name in ("sqlstate", "sqlite_errorname"):  # psycopg, sqlite3
         if hasattr(original, name):
             code: str | None = getattr(original, name)
             return code
-    arguments = getattr(original, "args", ())  # PyMySQL
-    return arguments[0] if arguments and isinstance(arguments[0], int) else None
+    return None
 
 
 def is_transient(error: Exception) -> bool:

@@ -1,0 +1,150 @@
+"""The tests talk HTTP to the app, and the app to a real database.
+
+SQLite in memory by default, or what `python run.py test --database URL` names. The schema is made
+by the migrations, once; every test finds empty tables.
+"""
+
+import os
+
+from app.core.config import Settings
+
+# Before the app is imported: nothing of a developer's own settings may reach the tests.
+_database_url = os.environ.get("TEST_DATABASE_URL") or "sqlite://"
+for _name in Settings.model_fields:
+    os.environ.pop(_name.upper(), None)
+os.environ |= {
+    "ENVIRONMENT": "test",
+    "DATABASE_URL": _database_url,
+    "PASSWORD_HASH_MEMORY_KIB": "8",
+    "PASSWORD_HASH_ROUNDS": "1",
+    "RATE_LIMIT_ENABLED": "false",
+}
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlalchemy import MetaData
+from sqlalchemy.pool import StaticPool
+
+from app.cli.testing import prepare
+from app.core import database as database_module
+from app.core.config import get_settings
+from app.core.database import Database, database
+from app.core.rate_limit import reset_rates
+from app.main import create_app
+from app.models import Base
+from app.models.user import Role, User
+from tests.factories import make_user, sign_in
+from tests.support import Counter, Recorder, alembic_config
+
+Headers = dict[str, str]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def schema() -> None:
+    """Bring the database to the newest schema, by the migrations."""
+    if _database_url != "sqlite://":
+        prepare(_database_url)  # refuses a database that may be somebody's
+        leftovers = MetaData()
+        with database.engine.begin() as connection:
+            leftovers.reflect(connection)
+            leftovers.drop_all(connection)
+    with database.engine.connect() as connection:
+        command.upgrade(alembic_config(connection=connection), "head")
+
+
+@pytest.fixture(autouse=True)
+def clean() -> Iterator[None]:
+    yield
+    empty(database)
+    reset_rates()
+
+
+def empty(target: Database) -> None:
+    with target.engine.begin() as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(table.delete())
+
+
+@pytest.fixture(scope="session")
+def app() -> FastAPI:
+    return create_app()
+
+
+@pytest.fixture(scope="session")
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture(scope="session")
+def session_client(app: FastAPI, recorder: Recorder) -> Iterator[TestClient]:
+    with TestClient(app, base_url="http://testserver/api/v1") as client:
+        client.event_hooks["response"].append(recorder.note)
+        yield client
+
+
+@pytest.fixture
+def client(session_client: TestClient, app: FastAPI) -> Iterator[TestClient]:
+    """Talks to the app, relative to /api/v1."""
+    yield session_client
+    session_client.cookies.clear()
+    app.dependency_overrides.clear()
+
+
+@pytest.fixture
+def user() -> User:
+    return make_user()
+
+
+@pytest.fixture
+def auth_headers(user: User) -> Headers:
+    """Signed in as `user`."""
+    return sign_in(user)
+
+
+@pytest.fixture
+def admin() -> User:
+    return make_user(role=Role.ADMIN)
+
+
+@pytest.fixture
+def admin_headers(admin: User) -> Headers:
+    """Signed in as `admin`."""
+    return sign_in(admin)
+
+
+@pytest.fixture
+def count_statements() -> Callable[[], Counter]:
+    """`with count_statements() as statements:` lists the SQL that ran in the block."""
+    return lambda: Counter(database_module.database)
+
+
+@pytest.fixture
+def threaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """A database that many threads can use at once.
+
+    SQLite in memory is one connection, so a file with the same schema takes its place for the test.
+    """
+    if not isinstance(database.engine.pool, StaticPool):
+        yield database
+        return
+    path = tmp_path / "threaded.db"
+    with database.engine.connect() as connection, sqlite3.connect(path) as copy:
+        source: Any = connection.connection.driver_connection
+        source.backup(copy)
+    copy.close()
+    file = Database(f"sqlite:///{path}", get_settings())
+    monkeypatch.setattr(database_module, "database", file)
+    yield file
+    file.dispose()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What looks back at the whole run comes last."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)

@@ -1,0 +1,92 @@
+"""What tests need besides rows: statements counted, requests at once, operations recorded."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Self, TypeVar
+
+from alembic.config import Config
+from sqlalchemy import event, select
+from starlette.routing import compile_path
+
+from app.core import database as database_module
+from app.core.config import ROOT
+from app.core.database import Database
+
+Result = TypeVar("Result")
+
+
+class Counter(list[str]):
+    """The SQL that a block sent to the database, without what only sets the connection up."""
+
+    def __init__(self, database: Database) -> None:
+        self.engines = [database.engine]
+        if database.read_engine.pool is not database.engine.pool:
+            self.engines.append(database.read_engine)
+
+    def __enter__(self) -> Self:
+        for engine in self.engines:
+            event.listen(engine, "before_cursor_execute", self.note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for engine in self.engines:
+            event.remove(engine, "before_cursor_execute", self.note)
+
+    def note(self, _c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            self.append(statement)
+
+
+class Recorder:
+    """Which operations were called, and with what result."""
+
+    def __init__(self) -> None:
+        self.calls: set[tuple[str, str, int]] = set()
+
+    def note(self, response: Any) -> None:
+        request = response.request
+        self.calls.add((request.method, request.url.path, response.status_code))
+
+    def statuses(self, paths: dict[str, Any]) -> dict[tuple[str, str], set[int]]:
+        """By method and path as the OpenAPI document names it."""
+        patterns = [(compile_path(path)[0], path) for path in sorted(paths, key=lambda p: "{" in p)]
+        found: dict[tuple[str, str], set[int]] = {}
+        for method, called, status in self.calls:
+            for pattern, path in patterns:
+                if pattern.fullmatch(called) and method.lower() in paths[path]:
+                    found.setdefault((method, path), set()).add(status)
+                    break
+        return found
+
+
+def at_once(times: int, call: Callable[[int], Result]) -> list[Result]:
+    """`call(0)`, `call(1)`, ... in as many threads, released together."""
+    barrier = threading.Barrier(times)
+
+    def start(number: int) -> Result:
+        barrier.wait(timeout=30)
+        return call(number)
+
+    with ThreadPoolExecutor(times) as threads:
+        return list(threads.map(start, range(times)))
+
+
+def stored(model: type[Any], *where: Any) -> list[Any]:
+    """The rows as they are in the database now."""
+    with database_module.database.reading() as db:
+        return list(db.scalars(select(model).where(*where).order_by(model.id)))
+
+
+@contextmanager
+def writing() -> Iterator[Any]:
+    """A session for the services under test."""
+    with database_module.database.writing() as db:
+        yield db
+
+
+def alembic_config(**attributes: Any) -> Config:
+    config = Config(str(ROOT / "alembic.ini"))
+    config.attributes.update(attributes)
+    return config
