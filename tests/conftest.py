@@ -4,22 +4,6 @@ SQLite in memory by default, or what `python run.py test --database URL` names. 
 by the migrations, once; every test finds empty tables.
 """
 
-import os
-
-from app.core.config import Settings
-
-# Before the app is imported: nothing of a developer's own settings may reach the tests.
-_database_url = os.environ.get("TEST_DATABASE_URL") or "sqlite://"
-for _name in Settings.model_fields:
-    os.environ.pop(_name.upper(), None)
-os.environ |= {
-    "ENVIRONMENT": "test",
-    "DATABASE_URL": _database_url,
-    "PASSWORD_HASH_MEMORY_KIB": "8",
-    "PASSWORD_HASH_ROUNDS": "1",
-    "RATE_LIMIT_ENABLED": "false",
-}
-
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -40,6 +24,7 @@ from app.core.rate_limit import reset_rates
 from app.main import create_app
 from app.models import Base
 from app.models.user import Role, User
+from tests import DATABASE_URL
 from tests.factories import make_user, sign_in
 from tests.support import Counter, Recorder, alembic_config
 
@@ -49,8 +34,8 @@ Headers = dict[str, str]
 @pytest.fixture(scope="session", autouse=True)
 def schema() -> None:
     """Bring the database to the newest schema, by the migrations."""
-    if _database_url != "sqlite://":
-        prepare(_database_url)  # refuses a database that may be somebody's
+    if DATABASE_URL != "sqlite://":
+        prepare(DATABASE_URL)  # refuses a database that may be somebody's
         leftovers = MetaData()
         with database.engine.begin() as connection:
             leftovers.reflect(connection)
