@@ -44,7 +44,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json" if settings.docs_enabled else None,
         redirect_slashes=False,
-        max_body_size=settings.max_body_bytes,
         generate_unique_id_function=lambda route: route.name,
         openapi_tags=[
             {"name": "auth", "description": "Signing in and out, and mailed tokens."},

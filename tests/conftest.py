@@ -20,7 +20,6 @@ from app.cli.testing import prepare
 from app.core import database as database_module
 from app.core.config import get_settings
 from app.core.database import Database, database
-from app.core.rate_limit import reset_rates
 from app.main import create_app
 from app.models import Base
 from app.models.user import Role, User
@@ -48,7 +47,6 @@ def schema() -> None:
 def clean() -> Iterator[None]:
     yield
     empty(database)
-    reset_rates()
 
 
 def empty(target: Database) -> None:

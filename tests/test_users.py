@@ -312,9 +312,7 @@ def test_list_users_searched(client: TestClient, admin_headers: Headers, q: str)
 
 
 @pytest.mark.parametrize(("q", "number"), [("%", 1), ("_", 1), ("\\", 0), ("100%", 1), ("0_", 0)])
-def test_search_is_literal(
-    client: TestClient, admin_headers: Headers, q: str, number: int
-) -> None:
+def test_search_is_literal(client: TestClient, admin_headers: Headers, q: str, number: int) -> None:
     make_user(full_name="100% pure_gold")
     page = client.get("/users", params={"q": q}, headers=admin_headers).json()
     assert page["total"] == number
@@ -362,9 +360,7 @@ def test_get_user(client: TestClient, user: User, admin_headers: Headers) -> Non
 
 
 @pytest.mark.parametrize("path", ["999999", "999999/activate", "999999/restore"])
-def test_a_missing_user_is_not_found(
-    client: TestClient, admin_headers: Headers, path: str
-) -> None:
+def test_a_missing_user_is_not_found(client: TestClient, admin_headers: Headers, path: str) -> None:
     method = "POST" if "/" in path else "GET"
     response = client.request(method, f"/users/{path}", headers=admin_headers)
     assert response.status_code == 404

@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,6 +19,7 @@ logger = logging.getLogger("app.request")
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 QUIET = {"/health/live", "/health/ready"}  # asked every few seconds: logged when they fail
+TOO_LARGE = "The body is too large."
 
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -34,6 +36,7 @@ class RequestMiddleware:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
+        self.max_body = settings.max_body_bytes
         self.headers = HEADERS | (
             {"strict-transport-security": HSTS} if settings.is_production else {}
         )
@@ -42,41 +45,59 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        await _Exchange(self, scope, send).run(receive)
+        await _Exchange(self, scope, receive, send).run()
 
 
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, middleware: RequestMiddleware, scope: Scope, send: Send) -> None:
+    def __init__(
+        self, middleware: RequestMiddleware, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         path = scope["path"]
         if len(path) > 1 and path.endswith("/"):
             # A slash at the end means the same, and a redirect would lose the body.
             scope["path"] = path.rstrip("/") or "/"
         self.middleware = middleware
         self.scope = scope
+        self._receive = receive
         self._send = send
         self.request_headers = Headers(scope=scope)
         given = self.request_headers.get("x-request-id", "")
         self.id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         self.status = 0  # until the answer starts
         self.replaced = False
+        self.received = 0  # bytes of the body
 
-    async def run(self, receive: Receive) -> None:
+    async def run(self) -> None:
         started = time.perf_counter()
         token = request_id.set(self.id)
         try:
-            await self.middleware.app(self.scope, receive, self.send)
+            await self.middleware.app(self.scope, self.receive, self.send)
         except ClientDisconnect:
             self.status = self.status or 499  # nobody is left to be answered
         except Exception:
             logger.exception("%s %s failed", self.scope["method"], self.scope["path"])
             if self.status:
                 raise  # too late for an answer: the server closes the connection
-            await problem(500, "Something went wrong here.")(self.scope, receive, self.send)
+            await problem(500, "Something went wrong here.")(self.scope, _nothing, self.send)
         finally:
             self.log(time.perf_counter() - started)
             request_id.reset(token)
+
+    async def receive(self) -> Message:
+        """Refuse a body that is too large before it is read, or once it turns out to be.
+
+        FastAPI has a limit of its own, but answers in plain text around every handler.
+        """
+        announced = self.request_headers.get("content-length", "0")
+        if announced.isdecimal() and int(announced) > self.middleware.max_body:
+            raise HTTPException(413, TOO_LARGE)
+        message = await self._receive()
+        self.received += len(message.get("body", b""))
+        if self.received > self.middleware.max_body:
+            raise HTTPException(413, TOO_LARGE)
+        return message
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -92,8 +113,7 @@ class _Exchange:
 
     async def replace(self, headers: MutableHeaders) -> None:
         kept = {k: v for k, v in headers.items() if k not in ("content-type", "content-length")}
-        details = {400: "The host or the origin is not allowed.", 413: "The body is too large."}
-        answer = problem(self.status, details.get(self.status, ""), headers=kept)
+        answer = problem(self.status, "The host or the origin is not allowed.", headers=kept)
         await answer(self.scope, _nothing, self.send)
         self.replaced = True
 

@@ -95,8 +95,6 @@ def _on_http_error(request: Request, error: Exception) -> Response:
         allowed = _allowed_methods(request.app, request.scope["path"]) or headers.get("Allow", "")
         headers["Allow"] = allowed
         detail = f"This path takes {allowed}."
-    elif error.status_code == 413:
-        detail = "The body is too large."
     return problem(error.status_code, detail, headers=headers)
 
 
@@ -130,12 +128,20 @@ def _on_database_error(request: Request, error: Exception) -> Response:
 
 
 def _allowed_methods(app: FastAPI, path: str) -> str:
-    methods = {m for pattern, known in _paths(app) if pattern.fullmatch(path) for m in known}
-    return ", ".join(sorted(methods))
+    for pattern, methods in _paths(app):
+        if pattern.fullmatch(path):
+            return ", ".join(methods)
+    return ""
 
 
 @lru_cache
 def _paths(app: FastAPI) -> list[tuple[re.Pattern[str], list[str]]]:
-    """The paths of the OpenAPI document: routers are nested, and `app.routes` does not show it."""
+    """The paths of the OpenAPI document: routers are nested, and `app.routes` does not show it.
+
+    Those without parameters first, as in routing.
+    """
     paths = app.openapi()["paths"]
-    return [(compile_path(path)[0], [m.upper() for m in paths[path]]) for path in paths]
+    return [
+        (compile_path(path)[0], sorted(method.upper() for method in paths[path]))
+        for path in sorted(paths, key=lambda path: "{" in path)
+    ]

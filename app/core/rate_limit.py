@@ -64,9 +64,3 @@ def _hit(rate: str, key: str) -> int | None:
             # Counting for this process alone is better than no limit, and than no login.
             logger.warning("Redis does not answer: rate limits are counted in memory")
     return None
-
-
-def reset_rates() -> None:
-    """Forget all counts."""
-    _shared().storage.reset()
-    _memory().storage.reset()

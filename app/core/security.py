@@ -137,7 +137,10 @@ def read_access_token(token: str) -> AccessClaims:
         )
         if claims["typ"] != ACCESS:
             raise ValueError("another kind of token")
-        return AccessClaims(user_id=int(claims["sub"]), session=uuid.UUID(claims["sid"]))
+        user_id = int(claims["sub"])
+        if not 0 < user_id < 2**31:
+            raise ValueError("no id")
+        return AccessClaims(user_id, session=uuid.UUID(claims["sid"]))
     except Exception:  # whatever is wrong with a token, the answer is the same
         raise UnauthorizedError("The token is not valid, or has ended.") from None
 

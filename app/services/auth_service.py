@@ -58,7 +58,8 @@ class AuthService:
     def login(db: Session, username: str, password: str, client: Client) -> TokenPair:
         """Sign in by username or email."""
         check_rate("login", account=username, address=client.address)
-        name = username.casefold()
+        # No account has a name that cannot be printed, and PostgreSQL refuses to look for a NUL.
+        name = username.casefold() if username.isprintable() else ""
         found = db.execute(
             select(User.id, User.hashed_password).where(
                 or_(User.username_key == name, User.email_key == name), *_active()

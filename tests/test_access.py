@@ -1,0 +1,63 @@
+"""Who may call what: every operation, as every role, from the ACCESS rows of the test modules.
+
+A row is (method, path, level). The level is the least that may call: anyone, user, staff, admin.
+"""
+
+import importlib
+import pkgutil
+import uuid
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+import tests
+from app.core.config import get_settings
+from app.models.user import Role
+from tests.factories import make_user, sign_in
+
+LEVELS = ("anyone", "user", "staff", "admin")
+CALLERS = {"anyone": None, "user": Role.USER, "staff": Role.MODERATOR, "admin": Role.ADMIN}
+IDS = {"session_id": str(uuid.uuid4())}  # other parameters are numbers that nothing has
+
+
+def rows() -> list[tuple[str, str, str]]:
+    names = sorted(module.name for module in pkgutil.iter_modules(tests.__path__))
+    modules = [importlib.import_module(f"tests.{name}") for name in names if name[:5] == "test_"]
+    return [row for module in modules for row in getattr(module, "ACCESS", [])]
+
+
+def test_every_operation_has_a_row(app: FastAPI) -> None:
+    prefix = get_settings().api_prefix
+    operations = {
+        (method.upper(), path.removeprefix(prefix))
+        for path, item in app.openapi()["paths"].items()
+        for method in item
+        if path.startswith(prefix)
+    }
+    listed = [(method, path) for method, path, _ in rows()]
+    assert sorted(operations - set(listed)) == [], "add a row to ACCESS in the feature's tests"
+    assert sorted(set(listed) - operations) == [], "no such operation: take the row out"
+    assert len(listed) == len(set(listed)), "one row for each"
+
+
+@pytest.mark.parametrize("caller", LEVELS)
+@pytest.mark.parametrize(("method", "path", "level"), rows())
+def test_access(client: TestClient, method: str, path: str, level: str, caller: str) -> None:
+    role = CALLERS[caller]
+    headers = sign_in(make_user(role=role)) if role else {}
+    parts = (IDS.get(p[1:-1], "999999") if p.startswith("{") else p for p in path.split("/"))
+    body = None if method in ("GET", "DELETE") else {}
+    response = client.request(method, "/".join(parts), headers=headers, json=body)
+    if LEVELS.index(caller) >= LEVELS.index(level):
+        assert response.status_code not in (401, 403), response.text
+    else:
+        assert response.status_code == (403 if role else 401), response.text
+
+
+@pytest.mark.parametrize(("method", "path", "level"), rows())
+def test_an_open_route_that_writes_says_so(
+    app: FastAPI, method: str, path: str, level: str
+) -> None:
+    operation = app.openapi()["paths"][get_settings().api_prefix + path][method.lower()]
+    assert ("security" in operation) == (level != "anyone")
