@@ -1,0 +1,192 @@
+"""The rules of the house that can be read off the code."""
+
+import ast
+import enum
+import importlib
+import pkgutil
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import app.api
+from app.api.deps import anyone, get_claims
+from app.core.config import ROOT
+from app.core.routing import OneHopRoute
+from app.models import Base
+
+# Each layer may import those named here, and itself.
+LAYERS = {
+    "core": set(),
+    "models": {"core"},
+    "schemas": {"core", "models"},
+    "services": {"core", "models", "schemas"},
+    "api": {"core", "models", "schemas", "services"},
+    "main": {"core", "api"},
+    "cli": {"core", "models", "schemas", "services", "api", "main"},
+}
+# The corner of app/core that knows the framework.
+FRAMEWORK = {"database", "docs", "health", "middleware", "openapi", "problems", "routing"}
+WRAPPED = {"jose": "security", "passlib": "security", "limits": "rate_limit", "smtplib": "mail"}
+
+
+def sources() -> list[Path]:
+    return sorted((ROOT / "app").rglob("*.py"))
+
+
+def layer_of(path: Path) -> str:
+    return path.relative_to(ROOT / "app").parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[tuple[int, str, list[str]]]:
+    """Line, module and names of every import of a file, those inside of functions included."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name, []
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: no relative imports"
+            yield node.lineno, node.module or "", [alias.name for alias in node.names]
+
+
+def imported_layers(module: str, names: list[str]) -> set[str]:
+    parts = module.split(".")
+    if parts[0] != "app":
+        return set()
+    return {parts[1]} if len(parts) > 1 else set(names)
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_one_way(path: Path) -> None:
+    layer = layer_of(path)
+    allowed = LAYERS.get(layer, set()) | {layer}
+    for line, module, names in imports(path):
+        wrong = imported_layers(module, names) - allowed
+        assert not wrong, f"{path.name}:{line}: app/{layer} must not import app/{wrong.pop()}"
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_libraries_stay_where_they_belong(path: Path) -> None:
+    layer, name = layer_of(path), path.stem
+    for line, module, _ in imports(path):
+        package = module.split(".")[0]
+        if package in ("fastapi", "starlette"):
+            known = layer in ("api", "main") or (layer == "core" and name in FRAMEWORK)
+            assert known, f"{path.name}:{line}: app/{layer} does not know the framework"
+        if (package in WRAPPED and module != "limits") or package in ("jose", "passlib"):
+            assert name in (WRAPPED[package], "config"), f"{path.name}:{line}: {package}"
+
+
+def test_schemas_take_no_table_from_the_models() -> None:
+    for path in sorted((ROOT / "app/schemas").glob("*.py")):
+        for line, module, names in imports(path):
+            if not module.startswith("app.models"):
+                continue
+            for name in names:
+                value = getattr(importlib.import_module(module), name)
+                table = isinstance(value, type) and not issubclass(value, enum.Enum)
+                assert not table, f"{path.name}:{line}: {name} is no enum"
+
+
+def routes() -> list[Any]:
+    modules = [
+        importlib.import_module(f"app.api.{m.name}") for m in pkgutil.iter_modules(app.api.__path__)
+    ]
+    return [
+        route for module in modules if hasattr(module, "router") for route in module.router.routes
+    ]
+
+
+def calls(dependant: Any) -> set[Any]:
+    return {dependant.call}.union(*(calls(each) for each in dependant.dependencies))
+
+
+def test_every_route_runs_in_one_hop() -> None:
+    for route in routes():
+        assert isinstance(route, OneHopRoute), (
+            f"{route.path}: make the router with `from app.core.routing import APIRouter`"
+        )
+
+
+def test_a_route_that_writes_needs_a_user_or_says_that_it_is_open() -> None:
+    for route in routes():
+        if route.methods <= {"GET", "HEAD"}:
+            continue
+        named = calls(route.dependant)
+        assert (anyone in named) != (get_claims in named), f"{route.methods} {route.path}"
+
+
+def test_every_table_has_what_the_house_asks_for() -> None:
+    for mapper in Base.registry.mappers:
+        table = mapper.local_table
+        assert table.name.endswith("s"), f"{table.name}: tables are plural"
+        indexed = {index.columns[0].name for index in table.indexes}
+        for column in table.columns:
+            for key in column.foreign_keys:
+                assert column.name in indexed, f"{table.name}.{column.name} needs an index"
+                assert key.ondelete, f"{table.name}.{column.name} needs an ondelete"
+        for relation in mapper.relationships:
+            assert relation.back_populates, f"{relation} needs back_populates"
+
+
+# --- Discovery: in a copy of the tree, as a person works on it --------------------------------
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "app", tmp_path / "app", ignore=ignore)
+    return tmp_path
+
+
+def run(tree: Path, code: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
+
+
+FEATURE = '''
+from app.core.routing import APIRouter
+
+router = APIRouter(prefix="/notes", tags=["notes"])
+
+
+@router.get("")
+def list_notes() -> list[str]:
+    """List notes."""
+    return []
+'''
+
+
+def test_a_dropped_in_module_is_found(tree: Path) -> None:
+    (tree / "app/api/notes.py").write_text(FEATURE, "utf-8")
+    (tree / "app/models/note.py").write_text(
+        "from app.models.base import Base, IdMixin\n\n"
+        "class Note(Base, IdMixin):\n    __tablename__ = 'notes'\n",
+        "utf-8",
+    )
+    done = run(
+        tree,
+        "from app.main import app; from app.models import Base; "
+        "print('/api/v1/notes' in app.openapi()['paths'], 'notes' in Base.metadata.tables)",
+    )
+    assert done.stdout == "True True\n", done.stderr
+
+
+@pytest.mark.parametrize("content", ["", '"""To be written."""\n', "import fastapi\n"])
+def test_a_module_without_a_router_is_skipped(tree: Path, content: str) -> None:
+    for folder in ("api", "models", "services", "schemas"):
+        (tree / f"app/{folder}/notes.py").write_text(content, "utf-8")
+    assert run(tree, "import app.main").returncode == 0
+
+
+@pytest.mark.parametrize("folder", ["api", "models"])
+def test_a_module_that_cannot_be_imported_fails_with_file_and_line(tree: Path, folder: str) -> None:
+    (tree / f"app/{folder}/notes.py").write_text("x = 1\nimport nothing_like_it\n", "utf-8")
+    done = run(tree, "import app.main")
+    assert done.returncode == 1
+    assert f'{Path("app") / folder / "notes.py"}", line 2' in done.stderr
+    assert "nothing_like_it" in done.stderr
