@@ -60,6 +60,7 @@ def test_login_by_username_or_email(client: TestClient, name: str) -> None:
     user = make_user(username="Ana", email="ana@example.com")
     response = client.post("/auth/login", data={"username": name, "password": PASSWORD})
     assert response.status_code == 200
+    assert response.headers["cache-control"] == "no-store"
     tokens = response.json()
     assert (tokens["token_type"], tokens["expires_in"]) == ("bearer", 900)
     assert client.get("/users/me", headers=bearer(tokens)).json()["id"] == user.id

@@ -405,6 +405,16 @@ def test_delete_user(client: TestClient, user: User, admin_headers: Headers) -> 
     assert (kept.username_key, kept.email_key) == (None, None)
 
 
+def test_hard_delete_erases(client: TestClient, user: User, admin_headers: Headers) -> None:
+    sign_in(user)
+    path = f"/users/{user.id}"
+    assert client.delete(path, headers=admin_headers).status_code == 204
+    assert client.delete(f"{path}?hard=true", headers=admin_headers).status_code == 204
+    assert stored(User, User.id == user.id) == []
+    assert stored(Token, Token.user_id == user.id) == []
+    assert client.delete(f"{path}?hard=true", headers=admin_headers).status_code == 404
+
+
 def test_deactivation_ends_sessions_for_good(
     client: TestClient, user: User, auth_headers: Headers, admin_headers: Headers
 ) -> None:

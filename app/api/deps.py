@@ -14,6 +14,7 @@ from app.core.errors import BadRequestError, ForbiddenError, UnauthorizedError
 from app.core.security import AccessClaims, read_access_token
 from app.models.user import Role, User
 from app.services.auth_service import AuthService
+from app.services.base import Versions
 from app.services.later import Later, run_logged
 from app.services.tokens import Client
 
@@ -97,7 +98,7 @@ def get_if_match(
             description="The `ETag` of the version that you have read: 412 if it changed since.",
         ),
     ] = None,
-) -> tuple[int, ...] | None:
+) -> Versions:
     """The versions that the client has seen; None for any."""
     if if_match is None or if_match.strip() == "*":
         return None
@@ -106,7 +107,7 @@ def get_if_match(
     return tuple(int(version) for version in re.findall(r"[0-9]+", if_match))
 
 
-IfMatch = Annotated[tuple[int, ...] | None, Depends(get_if_match)]
+IfMatch = Annotated[Versions, Depends(get_if_match)]
 
 
 def get_later(background: BackgroundTasks) -> Later:

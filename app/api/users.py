@@ -30,6 +30,8 @@ from app.schemas.user import (
 from app.services.auth_service import AuthService
 from app.services.user_service import UserService
 
+HardDelete = Annotated[bool, Query(description="Erase for good, with all that belongs to it.")]
+
 router = APIRouter(prefix="/users", tags=["users"])
 
 
@@ -115,9 +117,11 @@ def update_user(
 
 
 @router.delete("/{user_id}", status_code=204)
-def delete_user(db: SessionDep, admin: Admin, user_id: Id, if_match: IfMatch) -> None:
+def delete_user(
+    db: SessionDep, admin: Admin, user_id: Id, if_match: IfMatch, hard: HardDelete = False
+) -> None:
     """Delete a user. The account can be restored while nobody took its username or email."""
-    UserService.delete_user(db, admin, user_id, if_match)
+    UserService.delete_user(db, admin, user_id, if_match, hard=hard)
 
 
 @router.post("/{user_id}/activate", response_model=UserRead)

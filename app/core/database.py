@@ -7,13 +7,15 @@ from contextvars import ContextVar
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import InvalidatePoolError, InvalidRequestError
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, InvalidRequestError
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import QueuePool, StaticPool
 from starlette.requests import Request
 
 import app.core.columns  # noqa: F401 - how each database spells our column types
 from app.core.config import Settings, get_settings
+from app.core.db_errors import READ_ONLY, code_of
 
 # True once the running request has committed: from then on it must not be run again.
 has_committed: ContextVar[bool] = ContextVar("has_committed", default=False)
@@ -27,17 +29,25 @@ class ReadSession(Session):
     """A session of requests that only read: each statement by itself, no BEGIN and no ROLLBACK."""
 
 
+MUST_NOT_WRITE = "A GET has a session for reading. Declare the route with dependencies=[Writes]."
+
+
 @event.listens_for(ReadSession, "before_flush")
 def _refuse_flush(session: Session, *_: Any) -> None:
-    raise InvalidRequestError(
-        "A GET has a session for reading. Declare the route with dependencies=[Writes]."
-    )
+    raise InvalidRequestError(MUST_NOT_WRITE)
 
 
 @event.listens_for(ReadSession, "do_orm_execute")
 def _refuse_dml(state: ORMExecuteState) -> None:
     if state.is_insert or state.is_update or state.is_delete:
-        _refuse_flush(state.session)
+        raise InvalidRequestError(MUST_NOT_WRITE)
+
+
+def _explain_refused_write(context: ExceptionContext) -> None:
+    """Written SQL is refused by the database itself, which cannot say what to do."""
+    error = context.sqlalchemy_exception
+    if isinstance(error, DBAPIError) and code_of(error) in READ_ONLY:
+        raise InvalidRequestError(MUST_NOT_WRITE) from error.orig
 
 
 class Database:
@@ -57,6 +67,8 @@ class Database:
             if in_memory
             else make_engine(url, settings, read_only=True)
         )
+        if not in_memory:
+            event.listen(self.read_engine, "handle_error", _explain_refused_write)
         # A session that was closed stays closed: used after its request, it would open a
         # connection that nobody returns.
         options: dict[str, Any] = {
@@ -71,6 +83,10 @@ class Database:
         """Raise a DBAPIError when the database does not answer."""
         with self.read_engine.connect() as connection:
             connection.execute(text("SELECT 1"))
+
+    def connections_in_use(self) -> int:
+        pools = {self.engine.pool, self.read_engine.pool}
+        return sum(pool.checkedout() for pool in pools if isinstance(pool, QueuePool))
 
     def dispose(self) -> None:
         self.engine.dispose()

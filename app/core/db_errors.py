@@ -21,13 +21,26 @@ NOT_ACCEPTED = {
     *(1048, 1364, 4025, 3819, 1264, 1406),
     *("SQLITE_CONSTRAINT_NOTNULL", "SQLITE_CONSTRAINT_CHECK"),
 }
-DEADLOCK = {"40P01", "40001", "55P03", 1213, 1205, 1020, "SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT"}
-TIMEOUT = {"57014", "25P03", 1969, 3024}
-AWAY = {"57P01", "57P02", "57P03", "53300", 1040, 1053, 2002, 2003, 2006, 2013, 4031, 0}
-AWAY_PREFIXES = ("08", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_READONLY", "SQLITE_IOERR")
+DEADLOCK = {
+    *("40P01", "40001", "55P03", 1213, 1205, 1020),
+    *("SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_BUSY_TIMEOUT"),
+}
+TIMEOUT = {"57014", "25P03", 1317, 1969, 3024}
+READ_ONLY = {"25006", 1792, "SQLITE_READONLY"}
+AWAY = {
+    "25006",  # a server that only reads, after a failover; 1290 and 1836 as well
+    # 1045, 1049: PostgreSQL's driver has no code for a refused login or a missing database.
+    *(0, 1021, 1040, 1045, 1049, 1053, 1114, 1203, 1290, 1836, 1927),
+    *(2002, 2003, 2006, 2013, 4031),
+}
+AWAY_PREFIXES = (
+    *("08", "53", "57P"),
+    *("SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_READONLY", "SQLITE_IOERR"),
+)
 
-# The broken unique constraint: by name, or by columns on SQLite.
-_CONSTRAINT = re.compile(r"""(?:constraint|for key) ["'](?:\w+\.)?uq_(\w+)["']""")
+# The broken unique constraint: by name at the end, behind a value that may hold anything, or by
+# columns on SQLite. PostgreSQL's driver names it by itself.
+_CONSTRAINT = re.compile(r"for key '(?:\w+\.)?(\w+)'$")
 _COLUMNS = re.compile(r"UNIQUE constraint failed: ([\w., ]+)")
 _TABLE = re.compile(r"""(?:INSERT INTO|UPDATE)\s+["`]?(\w+)""", re.IGNORECASE)
 
@@ -78,6 +91,8 @@ def _from_driver(error: DBAPIError) -> AppError | None:
         return UnavailableError("The database is busy.", retry_after=1)
     if code in AWAY or (isinstance(code, str) and code.startswith(AWAY_PREFIXES)):
         return UnavailableError("The database does not answer.")
+    if code is None and type(error.orig).__name__ == "DataError":  # psycopg, on a NUL character
+        return InvalidError("The database does not accept this value.", field="")
     if code is None and (error.connection_invalidated or _is_operational(error)):
         return UnavailableError("The database does not answer.")
     return None
@@ -89,13 +104,33 @@ def _is_operational(error: DBAPIError) -> bool:
 
 def _taken(error: DBAPIError) -> str:
     """Name the fields, never their values: `This username is already taken.`"""
-    message = str(error.orig)
-    if match := _COLUMNS.search(message):
-        fields = [name.split(".")[-1] for name in match[1].split(", ")]
-    elif match := _CONSTRAINT.search(message):
-        table = _TABLE.match(error.statement or "")
-        fields = [match[1].removeprefix(f"{table[1]}_" if table else "")]
+    names = [name.removesuffix("_key").replace("_", " ") for name in _unique_columns(error)]
+    return f"This {' and '.join(names)} is already taken." if names else "This already exists."
+
+
+def _unique_columns(error: DBAPIError) -> list[str]:
+    """The columns of the broken unique constraint; none for a primary key."""
+    original: Any = error.orig
+    if code_of(error) == "SQLITE_CONSTRAINT_UNIQUE":
+        found = _COLUMNS.search(str(original))
+        return [name.split(".")[-1] for name in found[1].split(", ")] if found else []
+    if hasattr(original, "diag"):
+        constraint = original.diag.constraint_name or ""
     else:
-        return "This already exists."
-    names = [field.removesuffix("_key").replace("_", " ") for field in fields]
-    return f"This {' and '.join(names)} is already taken."
+        found = _CONSTRAINT.search(str(original.args[-1]))
+        constraint = found[1] if found else ""
+    statement = error.statement or ""
+    table = _TABLE.match(statement)
+    if not table or not constraint.startswith(f"uq_{table[1]}_"):
+        return []
+    return _split(constraint.removeprefix(f"uq_{table[1]}_"), set(re.findall(r"\w+", statement)))
+
+
+def _split(name: str, columns: set[str]) -> list[str]:
+    """The naming convention joins columns by the character that they also hold themselves."""
+    parts = name.split("_")
+    for length in range(len(parts) - 1, 0, -1):
+        column = "_".join(parts[:length])
+        if name not in columns and column in columns:
+            return [column, *_split("_".join(parts[length:]), columns)]
+    return [name]

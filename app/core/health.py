@@ -58,7 +58,8 @@ def _check_database() -> tuple[bool, str]:
         database.database.check()
     except Exception:  # whatever it is, the answer is no; the reason may hold a password
         return False, "does not answer"
-    return True, "answers"
+    used = database.database.connections_in_use()
+    return True, f"answers; {used} connections in use"
 
 
 def _check_migrations() -> tuple[bool, str]:

@@ -121,7 +121,7 @@ class _Exchange:
         headers["x-request-id"] = self.id
         for name, value in self.middleware.headers.items():
             headers.setdefault(name, value)
-        if "authorization" in self.request_headers:
+        if "authorization" in self.request_headers or self.scope["method"] == "POST":
             headers.setdefault("cache-control", "no-store")
 
     def log(self, seconds: float) -> None:

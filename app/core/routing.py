@@ -22,14 +22,21 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, Asyn
 from email.message import Message
 from typing import Any, TypeVar
 
+import anyio
 import fastapi
 import fastapi.dependencies.utils
 import fastapi.routing
+import starlette.datastructures
 from fastapi import Request, Response
+from fastapi.concurrency import contextmanager_in_threadpool
+from fastapi.dependencies.models import _is_async_gen_callable, _is_coroutine_callable
+from fastapi.dependencies.utils import get_dependant
 from fastapi.params import Form
 from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
+from starlette._utils import get_route_path
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
@@ -71,15 +78,13 @@ class OneHopRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         self.lane: Lane = getattr(endpoint, "lane", REQUESTS)
         super().__init__(path, _remember_result(endpoint), **options)
-        if not self.param_convertors:
-            _literal_paths.add(path)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """`/posts/{slug}` is not `/posts/trending`, whichever of the two was declared first."""
         match, child_scope = super().matches(scope)
         if match is not Match.NONE and self.param_convertors:
-            path = scope["path"].removeprefix(scope.get("root_path", ""))
-            if path.removeprefix(get_settings().api_prefix) in _literal_paths:
+            path = get_route_path(scope)
+            if not _literal_paths.isdisjoint((path, path.removeprefix(get_settings().api_prefix))):
                 return Match.NONE, {}
         return match, child_scope
 
@@ -87,7 +92,10 @@ class OneHopRoute(APIRoute):
         handle = super().get_route_handler()
         # A router that is included elsewhere can bring dependencies of its own.
         route = fastapi.routing._effective_route_context_var.get() or self
-        one_hop = not _is_async(route.dependant)
+        if not route.param_convertors:
+            _literal_paths.add(route.path)
+        # Events are sent by tasks of the event loop.
+        one_hop = not _is_async(route.dependant) and not route.is_sse_stream
         body = route.body_field
         wants_form = body is not None and isinstance(body.field_info, Form)
 
@@ -95,17 +103,27 @@ class OneHopRoute(APIRoute):
             media_type = _media_type(request)
             if body is not None:
                 _refuse_other_media_types(request, media_type, wants_form)
-            # A multipart body may be written to disk, which FastAPI does in threads of its own.
-            if not one_hop or media_type == "multipart/form-data" or _is_overridden(request):
+            if not one_hop or _is_overridden(request, route.path_format):
                 return await handle(request)
             if body is not None:
-                try:
-                    await request.body()
-                except ClientDisconnect:
-                    raise HTTPException(400, "The body ended too early.") from None
+                await self._read(request, media_type)
             return await self.lane.run(functools.partial(_run, handle, request))
 
         return handler
+
+    async def _read(self, request: Request, media_type: str) -> None:
+        """Receive the body, so that nothing has to wait for it in the thread."""
+        try:
+            if media_type == "multipart/form-data":
+                # Large files go to disk meanwhile, in threads of Starlette's own.
+                inherited = request.scope.get(fastapi.routing._FASTAPI_SCOPE_KEY, {})
+                await request.form(
+                    **fastapi.routing._resolve_form_limits(inherited, self.form_limits)
+                )
+            else:
+                await request.body()
+        except ClientDisconnect:
+            raise HTTPException(400, "The body ended too early.") from None
 
 
 class APIRouter(fastapi.APIRouter):
@@ -127,8 +145,17 @@ def _run(handle: Handler, request: Request) -> Response:
         except Exception as error:
             if attempt == ATTEMPTS or has_committed.get() or not is_transient(error):
                 raise
+        _rewind_files(request)
         time.sleep(random.uniform(0.005, 0.03) * attempt)  # noqa: S311 - to part two rivals
     raise AssertionError("unreachable")
+
+
+def _rewind_files(request: Request) -> None:
+    """The endpoint has read them: another attempt would find them empty."""
+    files = request._form.multi_items() if request._form else ()
+    for _, value in files:
+        if isinstance(value, UploadFile):
+            value.file.seek(0)
 
 
 def _run_once(handle: Handler, request: Request) -> Response:
@@ -142,6 +169,7 @@ def _run_once(handle: Handler, request: Request) -> Response:
                 # Its body is still to be made, and may read from the session.
                 outer["fastapi_inner_astack"].push_async_exit(stack.pop_all())
             return response
+        raise RuntimeError("A dependency with `yield` kept an exception: it has to raise it again.")
 
     scope.update(dict.fromkeys(STACKS, stack))
     _hop.active, _hop.returned = True, None
@@ -182,8 +210,10 @@ def _remember_result(endpoint: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(endpoint)
     def remember(*args: Any, **kwargs: Any) -> Any:
-        _hop.returned = endpoint(*args, **kwargs)
-        return _hop.returned
+        returned = endpoint(*args, **kwargs)
+        if _hop.active:
+            _hop.returned = returned
+        return returned
 
     return remember
 
@@ -194,20 +224,17 @@ def _remember_result(endpoint: Callable[..., Any]) -> Callable[..., Any]:
 def _suspends(call: Callable[..., Any]) -> bool:
     if isinstance(call, SecurityBase):
         return False  # `async def` in name: FastAPI's schemes read a header
-    call = inspect.unwrap(call)
-    if not (inspect.isroutine(call) or inspect.isclass(call)):
-        call = type(call).__call__
-    return inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call)
+    return _is_coroutine_callable(call) or _is_async_gen_callable(call)
 
 
 def _is_async(dependant: Any) -> bool:
     return _suspends(dependant.call) or any(_is_async(each) for each in dependant.dependencies)
 
 
-def _is_overridden(request: Request) -> bool:
+def _is_overridden(request: Request, path: str) -> bool:
     """Whether a test put an `async def` in the place of a dependency."""
-    overrides = request.app.dependency_overrides
-    return bool(overrides) and any(_suspends(each) for each in overrides.values())
+    overrides = request.app.dependency_overrides.values()
+    return any(_is_async(get_dependant(path=path, call=each)) for each in overrides)
 
 
 def _media_type(request: Request) -> str:
@@ -249,11 +276,22 @@ class _ContextHere(AbstractAsyncContextManager[Any]):
         self.context = context
 
     async def __aenter__(self) -> Any:
-        return await _run_here(self.context.__enter__)
+        return self.context.__enter__()
 
     async def __aexit__(self, *error: Any) -> bool | None:
-        left: bool | None = await _run_here(self.context.__exit__, *error)
+        if _hop.active:
+            return self.context.__exit__(*error)
+        # Never cancelled, and never behind those who wait for what it gives back.
+        leave = functools.partial(self.context.__exit__, *error)
+        with anyio.CancelScope(shield=True):
+            left: bool | None = await anyio.to_thread.run_sync(
+                leave, limiter=anyio.CapacityLimiter(1)
+            )
         return left
+
+
+def _context_here(context: AbstractContextManager[Any]) -> AbstractAsyncContextManager[Any]:
+    return _ContextHere(context) if _hop.active else contextmanager_in_threadpool(context)
 
 
 def _replace(module: Any, name: str, ours: Any) -> None:
@@ -266,5 +304,6 @@ def _replace(module: Any, name: str, ours: Any) -> None:
 
 
 _replace(fastapi.routing, "run_in_threadpool", _run_here)
+_replace(starlette.datastructures, "run_in_threadpool", _run_here)  # of uploaded files
 _replace(fastapi.dependencies.utils, "run_in_threadpool", _run_here)
-_replace(fastapi.dependencies.utils, "contextmanager_in_threadpool", _ContextHere)
+_replace(fastapi.dependencies.utils, "contextmanager_in_threadpool", _context_here)

@@ -14,8 +14,10 @@ from app.models.base import Base, SoftDeleteMixin
 from app.services.paging import paginate
 
 Model = TypeVar("Model", bound=Base)
+Versions = tuple[int, ...] | None  # those that `If-Match` names; None for any
 
 __all__ = [
+    "Versions",
     "check_version",
     "count",
     "create_many",
@@ -36,7 +38,7 @@ def get_or_404(
     model: type[Model],
     row_id: Any,
     *where: ColumnElement[bool],
-    if_match: tuple[int, ...] | None = None,
+    if_match: Versions = None,
     include_deleted: bool = False,
 ) -> Model:
     """The row, or a NotFoundError that says the same for a missing, deleted or foreign one.
@@ -53,7 +55,7 @@ def get_or_404(
     return row
 
 
-def check_version(row: Base, if_match: tuple[int, ...] | None) -> None:
+def check_version(row: Base, if_match: Versions) -> None:
     """Raise a PreconditionFailedError when the client has seen another version of the row."""
     if if_match is not None and row.version not in if_match:
         raise PreconditionFailedError(f"{_title(type(row))} has changed since you read it.")
@@ -68,9 +70,9 @@ def save(db: Session, row: Model, **changes: Any) -> Model:
     return row
 
 
-def remove(db: Session, row: Base) -> None:
-    """Delete the row and commit. Where the model keeps deleted rows, it is only marked."""
-    if isinstance(row, SoftDeleteMixin):
+def remove(db: Session, row: Base, *, hard: bool = False) -> None:
+    """Delete the row and commit. A model that keeps deleted rows only marks it, unless `hard`."""
+    if isinstance(row, SoftDeleteMixin) and not hard:
         row.deleted_at = utcnow()
     else:
         db.delete(row)
@@ -107,12 +109,18 @@ def get_or_create(
         with db.begin_nested():
             db.add(row)
     except IntegrityError:
-        return db.scalars(statement).one()
+        if other := db.scalar(statement):
+            return other
+        raise  # it was not about `unique`
     return row
 
 
 def create_many(db: Session, rows: Iterable[Base]) -> int:
-    """Insert the rows, one statement for each thousand, and commit: all of them or none."""
+    """Insert the rows and commit: all of them or none.
+
+    One statement for each thousand; on SQLite, where a statement is no round trip, one for each.
+    The rows are let go from the session.
+    """
     written = 0
     chunk: list[Base] = []
     for row in rows:
@@ -128,7 +136,8 @@ def create_many(db: Session, rows: Iterable[Base]) -> int:
 def _flush(db: Session, chunk: list[Base]) -> int:
     db.add_all(chunk)
     db.flush()
-    db.expunge_all()  # a million rows must not stay in memory
+    for row in chunk:
+        db.expunge(row)  # a million rows must not stay in memory
     return len(chunk)
 
 

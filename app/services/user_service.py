@@ -22,11 +22,17 @@ from app.schemas.user import (
     UserUpdate,
 )
 from app.services.auth_service import mail_token
-from app.services.base import check_version, get_or_404, paginate, remove, restore, save
+from app.services.base import (
+    Versions,
+    check_version,
+    get_or_404,
+    paginate,
+    remove,
+    restore,
+    save,
+)
 from app.services.later import Later
 from app.services.tokens import MAILED, Client, end_tokens
-
-Versions = tuple[int, ...] | None  # of the `If-Match` header
 
 
 class UserService:
@@ -70,11 +76,14 @@ class UserService:
         return _change(db, user, user, data.changes())
 
     @staticmethod
-    def delete_user(db: Session, admin: User, user_id: int, if_match: Versions) -> None:
+    def delete_user(
+        db: Session, admin: User, user_id: int, if_match: Versions, *, hard: bool = False
+    ) -> None:
+        """Mark the account as deleted, or erase it with all that belongs to it."""
         _refuse_self(admin, user_id)
-        user = get_or_404(db, User, user_id, if_match=if_match)
+        user = get_or_404(db, User, user_id, if_match=if_match, include_deleted=hard)
         end_tokens(db, user.id)
-        remove(db, user)
+        remove(db, user, hard=hard)
 
     @staticmethod
     def delete_profile(db: Session, user: User, if_match: Versions) -> None:

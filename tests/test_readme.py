@@ -1,0 +1,111 @@
+"""The README and the guide do what they say: every command and every listing in them is run."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.core.config import ROOT
+from tests import DATABASE_URL
+
+KEPT = ("app", "tests", "alembic")
+FILES = ("run.py", "alembic.ini", "pyproject.toml", "requirements.txt", "constraints.txt")
+
+# Every command that a document may show, and how it is tried: here, or by the named test module.
+COMMANDS = {
+    "python run.py": "tests/test_run.py",
+    "python run.py --help": "tests/test_cli.py",
+    "python run.py test": "tests/test_cli.py",
+    "python run.py user create --username admin --email admin@example.com --admin": (
+        "tests/test_cli.py"
+    ),
+    "python run.py test --database postgresql://postgres@127.0.0.1/app_test": "tests/test_cli.py",
+    "python run.py test --database mysql://root@127.0.0.1/app_test": "tests/test_cli.py",
+    "python run.py migrate": "tests/test_cli.py",
+    "cp .env.example .env": "tests/test_settings.py",
+    'alembic revision --autogenerate -m "add notes"': "here",
+    "alembic upgrade head": "here",
+    "alembic downgrade -1": "tests/test_migrations.py",
+    "alembic current": "here",
+    "bash .ci/run": "by itself",
+}
+
+
+def documents() -> list[Path]:
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", path.read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
+
+
+@pytest.mark.parametrize("path", documents(), ids=lambda path: path.name)
+def test_every_command_is_one_that_is_tried(path: Path) -> None:
+    assert not re.search(r"^```(bash|sh|shell)?$\n[^`]", path.read_text("utf-8"), re.MULTILINE) or (
+        blocks(path, "console") or blocks(path, "python") or blocks(path, "text")
+    )
+    for block in blocks(path, "console"):
+        for line in block.splitlines():
+            command = line.partition("#")[0].strip()
+            assert not command or command in COMMANDS, f"{path.name}: {command}"
+            module = COMMANDS.get(command, "")
+            assert not module.startswith("tests/") or (ROOT / module).exists()
+
+
+@pytest.mark.parametrize("path", documents(), ids=lambda path: path.name)
+def test_every_path_exists(path: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", path.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    named = set(re.findall(r"`((?:app|tests|alembic|docs|\.ci)/[\w./-]*)`", text))
+    linked = set(re.findall(r"\]\((?!http|#)([^)#]+)\)", text))
+    written = {file for file in named if "note" in file}  # those that the guide makes
+    for name in named - written:
+        assert (ROOT / name).exists(), f"{path.name}: {name}"
+    for name in linked:
+        assert (path.parent / name).exists(), f"{path.name}: {name}"
+
+
+def test_the_guide_makes_a_feature(tmp_path: Path) -> None:
+    """A person's first feature: type the five files, migrate, run the tests."""
+    for folder in KEPT:
+        shutil.copytree(
+            ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    for name in FILES:
+        shutil.copy(ROOT / name, tmp_path / name)
+    guide = ROOT / "docs/add-a-feature.md"
+    names = re.findall(r"^## \d.*`([\w/.]+)`$", guide.read_text("utf-8"), re.MULTILINE)
+    listings = blocks(guide, "python")
+    assert len(names) == len(listings) == 5
+    for name, listing in zip(names, listings, strict=True):
+        (tmp_path / name).write_text(listing, "utf-8")
+
+    environment = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path}/app.db"}
+    environment |= {"PYTHONPATH": str(tmp_path)}
+
+    def run(*command: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", *command],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    run("alembic", "upgrade", "head")
+    run("alembic", "revision", "--autogenerate", "-m", "add notes")
+    run("alembic", "upgrade", "head")
+    assert "(head)" in run("alembic", "current")
+    run("alembic", "check")
+    if DATABASE_URL != "sqlite://":
+        environment["TEST_DATABASE_URL"] = f"sqlite:///{tmp_path}/test.db"
+    tests = run("pytest", "tests/test_notes.py", "tests/test_access.py", "tests/test_http.py")
+    assert re.search(r"\d{3} passed", tests), tests
