@@ -27,12 +27,15 @@ STARTED = "RUN_PY_STARTED_AGAIN"
 def main() -> int:
     if sys.version_info < (3, 11):  # noqa: UP036 - this file is what an older one runs
         return fail(f"This needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
+    started_again = os.environ.pop(STARTED, None)  # not for the processes that this one starts
     if missing_packages():
+        if started_again:
+            return fail("The packages are installed, and still missing: delete .venv, try again.")
         return start_in_venv()
     sys.path.insert(0, str(ROOT))
-    from app.cli import main as cli  # only now: it needs the packages
+    from app.cli import run  # only now: it needs the packages
 
-    return cli()
+    return run()
 
 
 def missing_packages() -> list[str]:
@@ -50,17 +53,23 @@ def missing_packages() -> list[str]:
 
 
 def start_in_venv() -> int:
-    if os.environ.get(STARTED):
-        return fail("The packages are installed, and still missing: delete .venv and try again.")
     try:
         if not VENV_PYTHON.exists():
             make_venv()
         if read(STAMP) != wanted():
             install()
+        return go_on()
     except SetupError as error:
         return fail(str(error))
+    except OSError as error:
+        return fail(f"The environment in .venv cannot be used: {error}. Delete .venv, try again.")
+
+
+def go_on() -> int:
+    """Run the same command with the Python of `.venv`."""
     command = [str(VENV_PYTHON), str(ROOT / "run.py"), *sys.argv[1:]]
     environment = {**os.environ, STARTED: "1"}
+    sys.stdout.flush()
     if os.name != "nt":
         os.execve(command[0], command, environment)  # noqa: S606 - this process becomes that one
     # Windows has no exec: wait for the other one, and leave Ctrl-C to it.
@@ -74,13 +83,11 @@ def start_in_venv() -> int:
 
 def make_venv() -> None:
     print("Making .venv ...", flush=True)
-    made = subprocess.run(
-        [sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True, check=False
-    )
-    if made.returncode == 0:
+    # --clear: what is there belongs to a Python that is gone, the stamp included.
+    code, words = call(sys.executable, "-m", "venv", "--clear", str(VENV))
+    if code == 0:
         return
     shutil.rmtree(VENV, ignore_errors=True)  # half an environment would be taken for a whole one
-    words = made.stderr + made.stdout
     if "ensurepip" in words or "No module named venv" in words:
         raise SetupError(
             "This Python has no venv or pip. On Debian and Ubuntu: sudo apt install python3-venv. "
@@ -91,32 +98,45 @@ def make_venv() -> None:
 
 def install() -> None:
     """Install requirements.txt, with a counter instead of the many lines of pip."""
+    ensure_pip()
     command = [str(VENV_PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
     command += ["-r", str(REQUIREMENTS), "-c", str(CONSTRAINTS)]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     )
+    print("Installing packages, this once ...", end="", flush=True)
     words, count = [], 0
     assert process.stdout is not None
     for line in process.stdout:
         words.append(line)
-        count += line.startswith(("Collecting", "Requirement already"))
-        print(f"\rInstalling packages, this once: {count} ", end="", flush=True)
+        if line.startswith(("Collecting", "Requirement already")) and sys.stdout.isatty():
+            count += 1
+            print(f"\rInstalling packages, this once: {count} ", end="", flush=True)
     print()
     if process.wait() == 0:
         STAMP.write_text(wanted(), "utf-8")
         return
-    text = "".join(words)
-    if "No module named pip" in text:
-        shutil.rmtree(VENV, ignore_errors=True)
+    errors = [line.removeprefix("ERROR: ") for line in words if line.startswith("ERROR")]
+    reason = errors[0].strip() if errors else last_line("".join(words))
+    offline = "connection" in "".join(words).lower()
+    hint = " (Is there a network? The first run needs one.)" if offline else ""
+    raise SetupError(f"pip could not install the packages: {reason}{hint}")
+
+
+def ensure_pip() -> None:
+    """Give pip to an environment that has none: cut short while it was made, or made by uv."""
+    code, _ = call(str(VENV_PYTHON), "-m", "pip", "--version")
+    if code != 0 and call(str(VENV_PYTHON), "-m", "ensurepip")[0] != 0:
         raise SetupError(
-            "The environment has no pip. On Debian and Ubuntu: apt install python3-venv."
+            "The environment in .venv has no pip: delete .venv, try again. "
+            "On Debian and Ubuntu first: sudo apt install python3-venv."
         )
-    errors = [line for line in words if line.startswith("ERROR")]
-    hint = " Is there a network? The first run needs one." if "connection" in text.lower() else ""
-    raise SetupError(
-        "pip could not install the packages: " + last_line("".join(errors or words)) + hint
-    )
+
+
+def call(*command: str) -> tuple[int, str]:
+    """The exit code of a command, and all that it said."""
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    return done.returncode, done.stderr + done.stdout
 
 
 def wanted() -> str:
@@ -134,6 +154,7 @@ def last_line(text: str) -> str:
 
 
 def fail(message: str) -> int:
+    sys.stdout.flush()  # the message comes last, also in a file that takes both
     print(message, file=sys.stderr)
     return 1
 

@@ -32,12 +32,11 @@ def render_item(kind: str, item: Any, autogen_context: Any) -> str | bool:
 
 def drop_tables_whole(migration: Any, revision: Any, directives: list[Any]) -> None:
     """A table takes its indexes along; MySQL refuses to drop those of foreign keys first."""
-    for script in directives:
-        operations = script.downgrade_ops.ops
-        dropped = {each.table_name for each in operations if isinstance(each, DropTableOp)}
-        script.downgrade_ops.ops = [
+    for way in (way for script in directives for way in (script.upgrade_ops, script.downgrade_ops)):
+        dropped = {each.table_name for each in way.ops if isinstance(each, DropTableOp)}
+        way.ops = [
             each
-            for each in operations
+            for each in way.ops
             if not (isinstance(each, ModifyTableOps) and each.table_name in dropped)
         ]
 
@@ -63,11 +62,14 @@ def one_migrator(connection: Connection) -> Iterator[None]:
         connection.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
         yield
     elif connection.dialect.name in ("mysql", "mariadb"):
-        connection.execute(text(f"SELECT GET_LOCK('migrations-{LOCK}', {LOCK_SECONDS})"))
+        # The lock belongs to the server, so its name holds the database.
+        name = "CONCAT('migrations-', MD5(DATABASE()))"
+        if not connection.scalar(text(f"SELECT GET_LOCK({name}, {LOCK_SECONDS})")):
+            raise RuntimeError("Another migration runs on this database and does not end.")
         try:
             yield
         finally:
-            connection.execute(text(f"SELECT RELEASE_LOCK('migrations-{LOCK}')"))
+            connection.execute(text(f"SELECT RELEASE_LOCK({name})"))
     else:
         yield  # SQLite: the transaction began with BEGIN IMMEDIATE
 
@@ -102,9 +104,12 @@ def run_online(connection: Connection) -> None:
 
 def main() -> None:
     # Altering a large table may take longer than a request's statement.
-    settings = get_settings().model_copy(update={"db_statement_timeout": 0})
+    limits = {"db_statement_timeout": 0}
     connection = context.config.attributes.get("connection")
-    url = context.config.attributes.get("url", settings.database_url)
+    url = context.config.attributes.get("url", get_settings().database_url)
+    if url.startswith("sqlite"):
+        limits["db_lock_timeout"] = LOCK_SECONDS  # its one lock is also the one of `one_migrator`
+    settings = get_settings().model_copy(update=limits)
     if context.is_offline_mode():
         configure(url=url, literal_binds=True, dialect_opts={"paramstyle": "named"})
         with context.begin_transaction():

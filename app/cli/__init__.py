@@ -1,12 +1,17 @@
 """What `python run.py ...` can do."""
 
+import io
 import sys
 
 from pydantic import ValidationError
 
 
-def main() -> int:
+def run() -> int:
     """Run the command line. Settings that are wrong are told in one line each."""
+    for stream in (sys.stdout, sys.stderr):
+        # A pipe on Windows cannot take every character that we print; `?` is better than a fault.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         from app.cli.main import cli
     except ValidationError as error:
@@ -17,4 +22,4 @@ def main() -> int:
             message = each["msg"].removeprefix("Value error, ")
             print(f"{name} {message}".strip(), file=sys.stderr)
         return 1
-    return int(cli(standalone_mode=False) or 0)
+    return cli()

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from typing import Annotated
 
-import click
 import typer
 
 from app.cli import serving, testing, users
@@ -27,14 +26,18 @@ cli_app.add_typer(users.commands, name="user")
 @cli_app.callback()
 def serve(
     context: typer.Context,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on.")] = 8000,
+    host: Annotated[
+        str, typer.Option(metavar="HOST", help="Address to listen on; 0.0.0.0 for all.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=1, max=65_535, help="Port to listen on.")
+    ] = 8000,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Server processes. Implies --no-reload.")
+        int | None, typer.Option(metavar="N", min=1, help="Server processes, without reload.")
     ] = None,
     reload: Annotated[
         bool | None,
-        typer.Option("--reload/--no-reload", help="Restart on changes. Default in development."),
+        typer.Option("--reload/--no-reload", help="Restart on changes: so in development."),
     ] = None,
 ) -> None:
     if context.invoked_subcommand is None:
@@ -59,28 +62,25 @@ def run_tests(
     raise typer.Exit(subprocess.call(command, cwd=ROOT, env=environment))
 
 
-@cli_app.command("migrate")
+@cli_app.command("migrate", context_settings={"ignore_unknown_options": True})  # for -1
 def migrate_command(
     revision: Annotated[
-        str, typer.Argument(help="Where to go: head, base, +1, -1, an id.")
+        str, typer.Argument(metavar="REVISION", help="Where to go: head, base, +1, -1, an id.")
     ] = "head",
 ) -> None:
     """Bring the database to the schema of the models."""
     console.print(migrate(revision))
 
 
-def cli(standalone_mode: bool = True) -> int:
-    """Run a command. What a person can mend is one line, and not a traceback."""
+def cli(arguments: list[str] | None = None) -> int:
+    """Run a command and tell its exit code. What a person can mend is one line, no traceback."""
+    command = typer.main.get_command(cli_app)
     try:
-        code = typer.main.get_command(cli_app)(standalone_mode=standalone_mode)
-        return int(code or 0)
-    except click.exceptions.Exit as leaving:
-        return leaving.exit_code
-    except click.Abort:
-        return 130
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        # Typer shows its own errors only when it also ends the process.
+        command(arguments, prog_name="python run.py")
+    except SystemExit as leaving:
+        return int(leaving.code or 0)
     except CommandError as error:
         explain(str(error))
         return 1
+    return 0

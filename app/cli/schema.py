@@ -17,21 +17,29 @@ PATIENCE = 3.0  # seconds; a database that starts beside the app needs a moment
 
 def connect() -> None:
     """Wait for the database, or say in one line that it does not answer."""
-    url = get_settings().url
     try:
         database.wait_for_database(PATIENCE)
     except DBAPIError as error:
-        reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no reason"
+        url = get_settings().url.render_as_string(hide_password=True)
         raise CommandError(
-            f"The database does not answer: {url.render_as_string(hide_password=True)} ({reason}). "
+            f"The database does not answer: {url} ({reason(error)}). "
             "Start it, or set DATABASE_URL in .env; without one, SQLite is used."
         ) from None
+
+
+def reason(error: DBAPIError) -> str:
+    """What the driver says, in one line. PyMySQL puts a number before it."""
+    said = error.orig.args[-1] if error.orig and error.orig.args else ""
+    return str(said).strip().splitlines()[0] if str(said).strip() else "it does not say why"
 
 
 def migrate(revision: str = "head") -> str:
     """Apply the migrations, and tell in one line what was done."""
     connect()
     config = Config(str(ROOT / "alembic.ini"))
+    # The same database that `current` asks.
+    url = database.database.engine.url
+    config.attributes["url"] = url.render_as_string(hide_password=False)
     before = current()
     started = time.perf_counter()
     try:
@@ -40,6 +48,11 @@ def migrate(revision: str = "head") -> str:
         else:
             command.upgrade(config, revision)
     except AlembicError as error:
+        if before and f"'{before}'" in str(error):
+            raise CommandError(
+                f"The database is at revision {before}, which alembic/versions does not have. "
+                "Go to the branch that has it, or set DATABASE_URL to another database."
+            ) from None
         raise CommandError(f"Alembic: {error}") from None
     after = current()
     if after == before:

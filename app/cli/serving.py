@@ -1,5 +1,6 @@
 """`python run.py`: migrations once, in this process, and then the server."""
 
+import errno
 import os
 import socket
 import sys
@@ -12,6 +13,7 @@ from app.core.config import ROOT, get_settings
 from app.core.logging import configure_logging
 
 MAKE_ADMIN = "python run.py user create --username admin --email admin@example.com --admin"
+NO_ADDRESS = "{} is no address of this machine. Try --host 127.0.0.1"
 
 
 def serve(host: str, port: int, workers: int | None, reload: bool | None) -> None:
@@ -26,8 +28,8 @@ def serve(host: str, port: int, workers: int | None, reload: bool | None) -> Non
         from app.cli.schema import migrate
 
         console.print(migrate())
-    if settings.environment == "development":
-        tell_how_to_log_in()
+        if settings.environment == "development":
+            tell_how_to_log_in()
     greet(host, port, settings.docs_enabled)
     # In development a restart must not wait; else, longer than a statement may take: a client
     # would get a 500 for what is then committed after all.
@@ -51,21 +53,28 @@ def serve(host: str, port: int, workers: int | None, reload: bool | None) -> Non
 def check_port(host: str, port: int) -> None:
     """Find out now: the server would tell in the middle of its log, or not until a reload."""
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except socket.gaierror:
-        raise CommandError(f"{host} is no address of this machine. Try --host 127.0.0.1") from None
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        if os.name != "nt":
-            # A port that was closed a moment ago is free. On Windows it would mean any port is.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(address)
-        except PermissionError:
-            raise CommandError(f"Port {port} is not allowed. Try --port 8000") from None
-        except OSError:
-            raise CommandError(
-                f"Port {port} is taken. Stop what runs there, or: python run.py --port {port + 1}"
-            ) from None
+        raise CommandError(NO_ADDRESS.format(host)) from None
+    for family, _, _, _, address in found:  # localhost is two: 127.0.0.1 and ::1
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            if os.name != "nt":
+                # A port that was closed a moment ago is free. On Windows it would mean any is.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(address)
+            except OSError as error:
+                if error.errno == errno.EADDRNOTAVAIL and len(found) > 1:
+                    continue  # no IPv6 here
+                raise CommandError(_why(error, host, port)) from None
+
+
+def _why(error: OSError, host: str, port: int) -> str:
+    if isinstance(error, PermissionError):
+        return f"Port {port} is not allowed. Try --port 8000"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return NO_ADDRESS.format(host)
+    return f"Port {port} is taken. Stop what runs there, or: python run.py --port {port + 1}"
 
 
 def greet(host: str, port: int, docs_enabled: bool) -> None:

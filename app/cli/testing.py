@@ -1,6 +1,7 @@
 """`python run.py test --database URL`: a database that tests may empty."""
 
 import os
+from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.engine import URL, make_url
@@ -8,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from app.cli.console import CommandError
+from app.cli.schema import reason
 from app.core.config import Settings, get_settings
 
 
@@ -28,7 +30,7 @@ def prepare(database: str) -> str:
     except ValueError as error:
         raise CommandError(f"--database {error}") from None
     url = make_url(checked)
-    if url.get_backend_name() == "sqlite":
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
         return checked
     if not url.database:
         raise CommandError("--database needs the name of a database, e.g. .../app_test")
@@ -37,11 +39,11 @@ def prepare(database: str) -> str:
         with engine(url).connect() as connection:
             tables = inspect(connection).get_table_names()
     except DBAPIError as error:
-        reason = str(error.orig).strip().splitlines()[0]
-        raise CommandError(f"The test database does not answer: {reason}") from None
-    if tables and "test" not in url.database.lower():
+        raise CommandError(f"The test database does not answer: {reason(error)}") from None
+    name = Path(url.database).name  # of a file, its folders say nothing
+    if tables and "test" not in name.lower():
         raise CommandError(
-            f"{url.database} has tables and is not named for tests: the suite would empty it. "
+            f"{name} has tables and is not named for tests: the suite would empty it. "
             "Give it a database of its own, such as app_test; it is made if it is missing."
         )
     return checked
@@ -54,14 +56,16 @@ def create_if_missing(url: URL) -> None:
     except DBAPIError as error:
         if "does not exist" not in str(error.orig) and "Unknown database" not in str(error.orig):
             raise
-    server = url.set(database="postgres" if url.get_backend_name() == "postgresql" else None)
-    with engine(server).connect() as connection:
+    # One that is always there: without any, PostgreSQL takes the one named like the user.
+    always = "postgres" if url.get_backend_name() == "postgresql" else "information_schema"
+    with engine(url.set(database=always)).connect() as connection:
         name = connection.dialect.identifier_preparer.quote_identifier(str(url.database))
         connection.execute(text(f"CREATE DATABASE {name}"))
 
 
 def engine(url: URL) -> Engine:
-    timeout = {"connect_timeout": get_settings().db_lock_timeout}
+    seconds = "timeout" if url.get_backend_name() == "sqlite" else "connect_timeout"
+    arguments = {seconds: get_settings().db_lock_timeout}
     return create_engine(
-        url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=timeout
+        url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=arguments
     )

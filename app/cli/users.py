@@ -27,8 +27,8 @@ def user() -> None:
 
 @commands.command()
 def create(
-    username: Annotated[str, typer.Option(help="3 to 50 letters, digits, _ - .")],
-    email: Annotated[str, typer.Option(help="Must be one that nobody else has.")],
+    username: Annotated[str, typer.Option(metavar="NAME", help="3 to 50 letters, digits, _ - .")],
+    email: Annotated[str, typer.Option(metavar="EMAIL", help="One that no other account has.")],
     admin: Annotated[bool, typer.Option("--admin", help="Make an administrator.")] = False,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
@@ -39,7 +39,7 @@ def create(
         migrate()
     connect()
     if not is_current():
-        raise CommandError("The database has not the schema of this version: python run.py migrate")
+        raise CommandError("The database is not at the newest schema. Run: python run.py migrate")
     password = read_password(password_stdin)
     try:
         data = UserCreate.model_validate(
@@ -65,7 +65,11 @@ def create(
 
 def read_password(from_stdin: bool) -> str:
     if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
+        try:
+            # Decoded here: what text mode makes of other bytes depends on the locale.
+            return sys.stdin.buffer.readline().decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise CommandError("password: is not UTF-8 text") from None
     if not sys.stdin.isatty():
         raise CommandError("There is no terminal to ask for a password: use --password-stdin.")
     password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)

@@ -23,6 +23,10 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
+    @property
+    def python_type(self) -> type[datetime]:
+        return datetime
+
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
@@ -66,3 +70,9 @@ def _with_microseconds(type_: DateTime, compiler: Any, **options: Any) -> str:
 @compiles(now, "mysql", "mariadb")
 def _now_with_microseconds(element: now, compiler: Any, **options: Any) -> str:
     return "CURRENT_TIMESTAMP(6)"
+
+
+@compiles(now, "sqlite")
+def _now_as_stored(element: now, compiler: Any, **options: Any) -> str:
+    # SQLite compares moments as text: CURRENT_TIMESTAMP, cut at the second, equals none of ours.
+    return "(strftime('%Y-%m-%d %H:%M:%f000', 'now'))"

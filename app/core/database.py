@@ -1,5 +1,6 @@
 """Engines, sessions and their lifetime. `DATABASE_URL` alone decides which database it is."""
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -146,7 +147,7 @@ def _make_sqlite_engine(
         connection.isolation_level = None
         connection.execute("PRAGMA foreign_keys = ON")
         if not in_memory:
-            connection.execute("PRAGMA journal_mode = WAL")
+            _use_wal(connection, settings.db_lock_timeout)
             connection.execute("PRAGMA synchronous = NORMAL")
         if read_only:
             connection.execute("PRAGMA query_only = ON")
@@ -159,6 +160,19 @@ def _make_sqlite_engine(
 
     event.listen(engine, "commit", _note_commit)
     return engine
+
+
+def _use_wal(connection: sqlite3.Connection, patience: float) -> None:
+    """Of several that open a new file at once, SQLite refuses all but one without waiting."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)
 
 
 def _postgresql_arguments(url: str, settings: Settings, read_only: bool) -> dict[str, Any]:

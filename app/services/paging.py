@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 from pydantic_core import to_json
-from sqlalchemy import ColumnElement, Select, and_, func, or_
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.core.config import get_settings
@@ -107,7 +107,7 @@ def _total(
 # --- Cursors ---------------------------------------------------------------------------------
 
 
-def _after(order: Order, values: Sequence[Any]) -> ColumnElement[bool]:
+def _after(order: Order, values: Sequence[ColumnElement[Any]]) -> ColumnElement[bool]:
     """The rows behind the one with `values`.
 
     Written out, and with a bound of the first column that every database can look up in an index:
@@ -133,7 +133,9 @@ def _write_cursor(values: Sequence[Any], model: type[Base], params: ListParams) 
     return base64.urlsafe_b64encode(_sign(payload, model, params) + payload).decode().rstrip("=")
 
 
-def _read_cursor(cursor: str, order: Order, model: type[Base], params: ListParams) -> list[Any]:
+def _read_cursor(
+    cursor: str, order: Order, model: type[Base], params: ListParams
+) -> list[ColumnElement[Any]]:
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
     except (binascii.Error, ValueError):
@@ -142,6 +144,6 @@ def _read_cursor(cursor: str, order: Order, model: type[Base], params: ListParam
     if not hmac.compare_digest(signature, _sign(payload, model, params)):
         raise InvalidError("The cursor is not one of this list, sort and filters.", field="cursor")
     return [
-        TypeAdapter(column.type.python_type).validate_python(value)
+        literal(TypeAdapter(column.type.python_type).validate_python(value), column.type)
         for (column, _), value in zip(order, json.loads(payload), strict=True)
     ]
