@@ -24,12 +24,12 @@ from app.core.routing import APIRouter
 BACKEND = get_settings().url.get_backend_name().replace("mariadb", "mysql")
 
 
-def serve(router: APIRouter, **options: Any) -> TestClient:
+def serve(router: APIRouter, prefix: str = "") -> TestClient:
     """A small app around the routes of a test."""
     app = FastAPI()
     add_error_handlers(app)
-    app.include_router(router)
-    return TestClient(app, **options)
+    app.include_router(router, prefix=prefix)
+    return TestClient(app)
 
 
 def address(database: Database) -> str:

@@ -9,9 +9,7 @@ from typing import Annotated, Any
 
 import pytest
 from fastapi import BackgroundTasks, Depends, FastAPI, Request, Response
-from fastapi.responses import StreamingResponse
 from fastapi.security.base import SecurityBase
-from fastapi.sse import EventSourceResponse
 from fastapi.testclient import TestClient
 from pydantic import BaseModel
 
@@ -126,68 +124,6 @@ def test_background_tasks_run_after_the_answer_and_their_failures_are_logged(
     assert response.json() == ""
     assert done == ["plain", "later"]
     assert "Failed after the answer was sent: int" in caplog.text
-
-
-def test_streams_are_sent_and_their_dependencies_live_until_the_end() -> None:
-    router, events = APIRouter(), list[str]()
-
-    def resource() -> Iterator[list[str]]:
-        yield events
-        events.append("released")
-
-    Resource = Annotated[list[str], Depends(resource)]  # noqa: N806
-
-    def body(events: list[str]) -> Iterator[str]:
-        for number in range(3):
-            events.append(f"sent {number}")
-            yield f"{number};"
-
-    @router.get("/stream")
-    def stream(events: Resource) -> StreamingResponse:
-        return StreamingResponse(body(events))
-
-    @router.get("/lines")
-    def lines(events: Resource) -> Iterator[Part]:
-        for chunk in body(events):
-            yield Part(name=chunk)
-
-    @router.get("/events", response_class=EventSourceResponse)
-    def sse(events: Resource) -> Iterator[Part]:
-        for chunk in body(events):
-            yield Part(name=chunk)
-
-    client = serve(router)
-    expected = ["sent 0", "sent 1", "sent 2", "released"]
-    assert client.get("/stream").text == "0;1;2;"
-    assert events == expected
-    lines_sent = client.get("/lines").text.splitlines()
-    assert lines_sent[0] == '{"name":"0;","price":1}'
-    assert len(lines_sent) == 3
-    assert events == expected * 2
-    assert client.get("/events").text.count("data: ") == 3
-    assert events == expected * 3
-
-
-def test_a_stream_that_fails_releases_its_dependencies() -> None:
-    router, events = APIRouter(), list[str]()
-
-    def resource() -> Iterator[None]:
-        try:
-            yield
-        finally:
-            events.append("released")
-
-    def body() -> Iterator[str]:
-        yield "some"
-        raise ZeroDivisionError
-
-    @router.get("/broken-stream", dependencies=[Depends(resource)])
-    def stream() -> StreamingResponse:
-        return StreamingResponse(body())
-
-    with pytest.raises(ZeroDivisionError):
-        serve(router).get("/broken-stream")
-    assert events == ["released"]
 
 
 def test_async_endpoints_and_dependencies_still_run_on_the_event_loop() -> None:

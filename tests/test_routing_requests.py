@@ -4,23 +4,15 @@ import threading
 from typing import Annotated
 
 import pytest
-from fastapi import FastAPI, File, Form, UploadFile
-from fastapi.testclient import TestClient
+from fastapi import File, Form, UploadFile
 from pydantic import BaseModel
 
-from app.core.problems import add_error_handlers
 from app.core.routing import APIRouter
+from tests.databases import serve
 
 
 class Item(BaseModel):
     name: str
-
-
-def serve(router: APIRouter, prefix: str = "") -> TestClient:
-    app = FastAPI()
-    add_error_handlers(app)
-    app.include_router(router, prefix=prefix)
-    return TestClient(app)
 
 
 @pytest.mark.parametrize("literal_first", [True, False])

@@ -71,13 +71,24 @@ def test_an_absolute_sqlite_path_stays(read: Read, tmp_path: Path) -> None:
 
 
 def test_lists_are_separated_by_commas(read: Read) -> None:
-    settings = read(cors_origins="https://a.example, https://b.example,", allowed_hosts="")
+    settings = read(cors_origins="https://a.example, https://b.example,")
     assert settings.cors_origins == ["https://a.example", "https://b.example"]
-    assert settings.allowed_hosts == []
+
+
+def test_an_empty_variable_is_none(read: Read) -> None:
+    settings = read(allowed_hosts="", migrate_on_start="", db_pool_size="")
+    assert (settings.allowed_hosts, settings.migrate_on_start) == (["*"], None)
+    assert settings.db_pool_size == 20
+
+
+def test_printed_settings_hold_no_secret(read: Read) -> None:
+    url = "postgresql://me:hunter2@host/name"
+    settings = read(secret_key="hunter2" * 5, smtp_password="hunter2", database_url=url)
+    assert "hunter2" not in repr(settings) + str(settings)
 
 
 @pytest.mark.parametrize(
-    ("given", "wanted"), [("api/v2/", "/api/v2"), ("/api", "/api"), ("/", ""), ("", "")]
+    ("given", "wanted"), [("api/v2/", "/api/v2"), ("/api", "/api"), ("/", "")]
 )
 def test_the_prefix_has_one_slash_before_it(given: str, wanted: str, read: Read) -> None:
     assert read(api_prefix=given).api_prefix == wanted
@@ -127,7 +138,11 @@ def test_development_does_not_mind(values: dict[str, str], read: Read) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "complaint"),
     [
-        ("database_url", "hunter2", "is not a database URL, e.g. sqlite:///"),
+        ("database_url", "hunter2", "is not a database URL: write sqlite:///"),
+        ("database_url", "postgresql://me@host:hunter2/x", "is not a database URL: write"),
+        ("database_url", "oracle://hunter2@host/name", "names a driver that is not installed"),
+        ("database_url", "postgresql+psycopg2://host/name", "a driver that is not installed"),
+        ("database_url", "mysql://me:hunter2@host", "names no database"),
         ("rate_limit_account", "often", 'is not a rate, e.g. "10/minute"'),
         ("rate_limit_address", "10", 'is not a rate, e.g. "10/minute"'),
         ("environment", "staging", "'development', 'test' or 'production'"),

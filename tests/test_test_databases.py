@@ -62,7 +62,7 @@ def test_a_file_with_tables_is_refused_unless_named_for_tests(
     ("url", "expected"),
     [
         ("nonsense", "--database is not a database URL"),
-        ("postgresql://127.0.0.1", "--database needs the name"),
+        ("postgresql://127.0.0.1", "--database names no database"),
         ("postgresql://me:hunter2@127.0.0.1:1/x", "The test database does not answer: "),
         ("mysql://me:hunter2@127.0.0.1:1/x", "The test database does not answer: Can't connect"),
     ],

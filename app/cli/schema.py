@@ -4,6 +4,7 @@ import time
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError as AlembicError
 from sqlalchemy.exc import DBAPIError
@@ -62,8 +63,6 @@ def migrate(revision: str = "head") -> str:
 
 
 def current() -> str:
-    from alembic.runtime.migration import MigrationContext
-
     with database.database.read_engine.connect() as connection:
         return ", ".join(MigrationContext.configure(connection).get_current_heads())
 

@@ -32,15 +32,13 @@ def prepare(database: str) -> str:
     url = make_url(checked)
     if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
         return checked
-    if not url.database:
-        raise CommandError("--database needs the name of a database, e.g. .../app_test")
     try:
         create_if_missing(url)
         with engine(url).connect() as connection:
             tables = inspect(connection).get_table_names()
     except DBAPIError as error:
         raise CommandError(f"The test database does not answer: {reason(error)}") from None
-    name = Path(url.database).name  # of a file, its folders say nothing
+    name = Path(str(url.database)).name  # of a file, its folders say nothing
     if tables and "test" not in name.lower():
         raise CommandError(
             f"{name} has tables and is not named for tests: the suite would empty it. "

@@ -4,18 +4,8 @@ import sys
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
-from sqlalchemy.exc import DBAPIError
 
 from app.cli.console import CommandError, console
-from app.cli.schema import connect, is_current, migrate
-from app.core.config import get_settings
-from app.core.database import session_scope
-from app.core.db_errors import to_app_error
-from app.core.errors import AppError, InvalidError
-from app.models.user import Role
-from app.schemas.user import UserCreate
-from app.services.user_service import UserService
 
 commands = typer.Typer(help="Make accounts.", no_args_is_help=True)
 
@@ -35,31 +25,11 @@ def create(
     ] = False,
 ) -> None:
     """Make a user, or an administrator with --admin. The password is asked for."""
-    if get_settings().migrates_on_start:
-        migrate()
-    connect()
-    if not is_current():
-        raise CommandError("The database is not at the newest schema. Run: python run.py migrate")
-    password = read_password(password_stdin)
-    try:
-        data = UserCreate.model_validate(
-            {"username": username, "email": email, "password": password}
-            | {"role": Role.ADMIN if admin else Role.USER}
-        )
-        with session_scope() as db:
-            made = UserService.create_user(db, data)
-    except ValidationError as error:
-        faults = (f"{each['loc'][0]}: {each['msg']}" for each in error.errors())
-        raise CommandError("; ".join(faults).replace("Value error, ", "")) from None
-    except InvalidError as error:
-        raise CommandError(f"{error.field}: {error.detail}") from None
-    except DBAPIError as error:
-        answer = to_app_error(error)
-        if answer is None:
-            raise
-        raise CommandError(answer.detail) from None
-    except AppError as error:
-        raise CommandError(error.detail) from None
+    # Imported here: the services would make every start of the server a tenth slower.
+    from app.cli.accounts import make_account, prepare_database
+
+    prepare_database()
+    made = make_account(username, email, read_password(password_stdin), admin=admin)
     console.print(f"[green]✓[/] {made.username} ({made.role}) can log in.")
 
 

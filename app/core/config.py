@@ -20,30 +20,37 @@ EXAMPLE_SECRET = "change-me-to-at-least-32-random-bytes"  # noqa: S105 - the exa
 
 # The drivers that requirements.txt installs, for URLs that name only the database.
 DRIVERS = {
+    "sqlite": "sqlite",
+    "sqlite+pysqlite": "sqlite",
     "postgres": "postgresql+psycopg",
     "postgresql": "postgresql+psycopg",
     "mysql": "mysql+pymysql",
     "mariadb": "mariadb+pymysql",
 }
 
+URL_EXAMPLES = "write sqlite:///./app.db or postgresql://user:password@host/name"
+
 Words = Annotated[list[str], NoDecode]  # written as "a, b, c" and not as JSON
 
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_file_encoding="utf-8", extra="ignore", hide_input_in_errors=True
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        hide_input_in_errors=True,
     )
 
     app_name: str = "FastAPI Live"
     environment: Literal["development", "test", "production"] = "development"
     debug: bool = False
-    secret_key: str = ""
+    secret_key: str = Field("", repr=False)
     api_prefix: str = "/api/v1"
     docs_enabled: bool = True
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     # Database. Seconds, where it is a time.
-    database_url: str = "sqlite:///./app.db"
+    database_url: str = Field("sqlite:///./app.db", repr=False)
     db_pool_size: int = Field(20, ge=1)
     db_max_overflow: int = Field(10, ge=0)
     db_pool_timeout: float = Field(30, gt=0)
@@ -75,13 +82,13 @@ class Settings(BaseSettings):
     rate_limit_enabled: bool = True
     rate_limit_account: str = "10/minute"
     rate_limit_address: str = "100/minute"
-    redis_url: str = ""  # empty: counted in the memory of each process
+    redis_url: str = Field("", repr=False)  # empty: counted in the memory of each process
 
     # Mail. Without a host it is printed to the console.
     smtp_host: str = ""
     smtp_port: int = Field(587, ge=1, le=65_535)
     smtp_username: str = ""
-    smtp_password: str = ""
+    smtp_password: str = Field("", repr=False)
     smtp_security: Literal["none", "starttls", "tls"] = "starttls"
     mail_from: str = "no-reply@example.com"
 
@@ -98,11 +105,13 @@ class Settings(BaseSettings):
         """Add the driver to the URL and anchor a relative SQLite path beside `run.py`."""
         try:
             url = make_url(value)
-        except ArgumentError:
-            raise ValueError(
-                "is not a database URL, e.g. sqlite:///./app.db or postgresql://user:password@host/name"
-            ) from None
+        except (ArgumentError, ValueError):  # ValueError: the port is no number
+            raise ValueError(f"is not a database URL: {URL_EXAMPLES}") from None
         url = url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
+        if url.drivername not in DRIVERS.values():
+            raise ValueError(f"names a driver that is not installed: {URL_EXAMPLES}")
+        if url.get_backend_name() != "sqlite" and not url.database:
+            raise ValueError(f"names no database: {URL_EXAMPLES}")
         if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
             url = url.set(database=str((ROOT / str(url.database)).resolve()))
         return url.render_as_string(hide_password=False)

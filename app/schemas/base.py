@@ -95,11 +95,13 @@ def text(max_length: int) -> _Constraints:
     return _visible(TEXT_PATTERN, max_length)
 
 
-def _check_length(password: SecretStr) -> SecretStr:
-    length = len(unicodedata.normalize("NFKC", password.get_secret_value()))
+def _check_password(password: SecretStr) -> SecretStr:
+    text = unicodedata.normalize("NFKC", password.get_secret_value())
     minimum = get_settings().password_min_length
-    if not minimum <= length <= PASSWORD_MAX:
+    if not minimum <= len(text) <= PASSWORD_MAX:
         raise ValueError(f"has {minimum} to {PASSWORD_MAX} characters")
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("has half of a character")  # which UTF-8 cannot express
     return password
 
 
@@ -118,7 +120,7 @@ Email = Annotated[
 ]
 Password = Annotated[
     SecretStr,
-    AfterValidator(_check_length),
+    AfterValidator(_check_password),
     Field(
         examples=["correct horse battery"],
         json_schema_extra={
