@@ -12,7 +12,7 @@ from sqlalchemy.sql.functions import now
 
 from app.core.columns import UtcDateTime
 from app.core.config import get_settings
-from app.core.database import make_engine
+from app.core.engines import make_engine
 from app.models import Base
 
 LOCK = 7_021_925  # any number, as long as every migrator takes the same

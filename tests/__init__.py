@@ -17,4 +17,5 @@ os.environ |= {
     "PASSWORD_HASH_MEMORY_KIB": "8",
     "PASSWORD_HASH_ROUNDS": "1",
     "RATE_LIMIT_ENABLED": "false",
+    "LOG_LEVEL": "WARNING",
 }

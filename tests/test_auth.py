@@ -113,7 +113,7 @@ def test_a_damaged_hash_is_a_failed_login(client: TestClient) -> None:
 def test_neither_password_nor_token_is_logged(
     client: TestClient, user: User, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level("DEBUG"):
+    with caplog.at_level("DEBUG"), caplog.at_level("DEBUG", logger="app"):
         tokens = login(client, user)
         refresh(client, tokens)
         client.get(f"/users/me?token={tokens['access_token']}", headers=bearer(tokens))

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.api.deps import SessionDep
 from app.core import database as database_module
+from app.core import engines
 from app.core.database import Database, session_scope, wait_for_database
 from app.core.routing import APIRouter
 from app.models.user import User
@@ -207,7 +208,7 @@ def kill_connections(database: Database, engine: Engine) -> None:
 def test_an_idle_connection_that_died_is_replaced_unseen(
     method: str, small: TestClient, threaded: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_module, "PING_AFTER", 0.0)
+    monkeypatch.setattr(engines, "PING_AFTER", 0.0)
     path = "/read" if method == "GET" else "/write"
     with variant(address(threaded), db_pool_size=1, db_max_overflow=0) as own:
         kill_connections(threaded, own.read_engine if method == "GET" else own.engine)

@@ -318,7 +318,9 @@ def test_every_operation_was_called_well_and_badly(
     app: FastAPI, recorder: Recorder, request: pytest.FixtureRequest
 ) -> None:
     config = request.config
-    narrowed = any(config.getoption(name, False) for name in ("keyword", "markexpr", "lf", "deselect"))
+    narrowed = any(
+        config.getoption(name, False) for name in ("keyword", "markexpr", "lf", "deselect")
+    )
     if narrowed or config.args != config.getini("testpaths"):
         pytest.skip("looks back at the whole suite, and only a part of it ran")
     statuses = recorder.statuses(app.openapi()["paths"])

@@ -14,8 +14,9 @@ from fastapi.testclient import TestClient
 from pydantic import BaseModel
 
 from app.api.deps import LaterDep
+from app.core.one_hop import _replace
 from app.core.problems import add_error_handlers
-from app.core.routing import APIRouter, _replace, hashes_passwords
+from app.core.routing import APIRouter, hashes_passwords
 
 asked_by: ContextVar[str] = ContextVar("asked_by", default="nobody")
 

@@ -87,9 +87,7 @@ def test_printed_settings_hold_no_secret(read: Read) -> None:
     assert "hunter2" not in repr(settings) + str(settings)
 
 
-@pytest.mark.parametrize(
-    ("given", "wanted"), [("api/v2/", "/api/v2"), ("/api", "/api"), ("/", "")]
-)
+@pytest.mark.parametrize(("given", "wanted"), [("api/v2/", "/api/v2"), ("/api", "/api"), ("/", "")])
 def test_the_prefix_has_one_slash_before_it(given: str, wanted: str, read: Read) -> None:
     assert read(api_prefix=given).api_prefix == wanted
 

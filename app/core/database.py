@@ -1,29 +1,22 @@
-"""Engines, sessions and their lifetime. `DATABASE_URL` alone decides which database it is."""
+"""Sessions and their lifetime. `DATABASE_URL` alone decides which database it is."""
 
-import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import event, text
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError, InvalidRequestError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.orm import ORMExecuteState, Session, sessionmaker
 from sqlalchemy.pool import QueuePool, StaticPool
 from starlette.requests import Request
 
-import app.core.columns  # noqa: F401 - how each database spells our column types
 from app.core.config import Settings, get_settings
 from app.core.db_errors import READ_ONLY, code_of
-
-# True once the running request has committed: from then on it must not be run again.
-has_committed: ContextVar[bool] = ContextVar("has_committed", default=False)
+from app.core.engines import make_engine
 
 READING = ("GET", "HEAD", "OPTIONS")
-PING_AFTER = 30.0  # seconds in the pool after which a connection is tested before use
-CONNECT_TIMEOUT = 5  # seconds
 
 
 class ReadSession(Session):
@@ -92,143 +85,6 @@ class Database:
     def dispose(self) -> None:
         self.engine.dispose()
         self.read_engine.dispose()
-
-
-def make_engine(url: str, settings: Settings, *, read_only: bool = False, **options: Any) -> Engine:
-    """An engine that behaves the same on each database: UTC, timeouts, enforced foreign keys."""
-    backend = make_url(url).get_backend_name()
-    options["echo"] = settings.db_echo
-    if backend == "sqlite":
-        return _make_sqlite_engine(url, settings, read_only, options)
-    if "poolclass" not in options:
-        options |= {
-            "pool_size": settings.db_pool_size,
-            "max_overflow": settings.db_max_overflow,
-            "pool_timeout": settings.db_pool_timeout,
-            "pool_recycle": settings.db_pool_recycle,
-        }
-    if read_only:
-        # Nothing is ever open on these connections, so nothing has to be rolled back.
-        options |= {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
-    elif backend in ("mysql", "mariadb"):
-        # MySQL's REPEATABLE READ shows old rows even after waiting for a lock.
-        options["isolation_level"] = "READ COMMITTED"
-    if backend == "postgresql":
-        options["connect_args"] = _postgresql_arguments(url, settings, read_only)
-    else:
-        options["connect_args"] = {"connect_timeout": CONNECT_TIMEOUT, "charset": "utf8mb4"}
-    engine = create_engine(url, **options)
-    if backend in ("mysql", "mariadb"):
-        _configure_mysql(engine, settings, read_only)
-    if settings.db_pre_ping:
-        _ping_idle_connections(engine)
-    event.listen(engine, "commit", _note_commit)
-    return engine
-
-
-def _make_sqlite_engine(
-    url: str, settings: Settings, read_only: bool, options: dict[str, Any]
-) -> Engine:
-    in_memory = make_url(url).database in (None, "", ":memory:")
-    if in_memory:
-        options["poolclass"] = StaticPool
-    elif "poolclass" not in options:
-        options |= {"pool_size": settings.db_pool_size, "max_overflow": settings.db_max_overflow}
-        options["pool_timeout"] = settings.db_pool_timeout
-    engine = create_engine(
-        url,
-        connect_args={"check_same_thread": False, "timeout": settings.db_lock_timeout},
-        **options,
-    )
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, record: Any) -> None:
-        # The driver's own BEGIN comes too late and lets two writers lose an update.
-        connection.isolation_level = None
-        connection.execute("PRAGMA foreign_keys = ON")
-        if not in_memory:
-            _use_wal(connection, settings.db_lock_timeout)
-            connection.execute("PRAGMA synchronous = NORMAL")
-        if read_only:
-            connection.execute("PRAGMA query_only = ON")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        if not read_only and not connection.get_execution_options().get("read_only"):
-            # The lock is taken at the start: an upgrade from reading fails under contention.
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    event.listen(engine, "commit", _note_commit)
-    return engine
-
-
-def _use_wal(connection: sqlite3.Connection, patience: float) -> None:
-    """Of several that open a new file at once, SQLite refuses all but one without waiting."""
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-        time.sleep(0.01)
-
-
-def _postgresql_arguments(url: str, settings: Settings, read_only: bool) -> dict[str, Any]:
-    parameters = {
-        "timezone": "UTC",
-        "statement_timeout": settings.db_statement_timeout * 1000,
-        "lock_timeout": settings.db_lock_timeout * 1000,
-        "idle_in_transaction_session_timeout": settings.db_statement_timeout * 2000,
-        "default_transaction_read_only": "on" if read_only else "off",
-    }
-    # Sent with the connection itself, so that none of them costs a round trip.
-    options = " ".join(f"-c {name}={value}" for name, value in parameters.items())
-    given = make_url(url).query.get("options", "")
-    return {"connect_timeout": CONNECT_TIMEOUT, "options": f"{options} {given}".strip()}
-
-
-def _configure_mysql(engine: Engine, settings: Settings, read_only: bool) -> None:
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, record: Any) -> None:
-        timeout = settings.db_statement_timeout
-        if "MariaDB" in connection.get_server_info():
-            statement_timeout = f"max_statement_time = {timeout}"
-        else:
-            statement_timeout = f"max_execution_time = {timeout * 1000}"
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SET SESSION time_zone = '+00:00', "
-                "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', "
-                f"innodb_lock_wait_timeout = {settings.db_lock_timeout}, {statement_timeout}"
-            )
-            if read_only:
-                cursor.execute("SET SESSION TRANSACTION READ ONLY")
-
-
-def _ping_idle_connections(engine: Engine) -> None:
-    """Test a connection that was idle: pinging each at every use doubles the cost of a read."""
-
-    @event.listens_for(engine, "checkin")
-    def note(connection: Any, record: Any) -> None:
-        record.info["used_at"] = time.monotonic()
-
-    @event.listens_for(engine, "checkout")
-    def ping(connection: Any, record: Any, proxy: Any) -> None:
-        used_at = record.info.get("used_at")
-        if used_at is None or time.monotonic() - used_at < PING_AFTER:
-            return
-        try:
-            alive = engine.dialect.do_ping(connection)
-        except engine.dialect.loaded_dbapi.Error:
-            alive = False
-        if not alive:
-            raise InvalidatePoolError  # the pool opens a new one, and so it does for the others
-
-
-def _note_commit(connection: Connection) -> None:
-    has_committed.set(True)
 
 
 database = Database(get_settings().database_url, get_settings())

@@ -1,0 +1,176 @@
+"""FastAPI's own handler of a request, run from beginning to end in the thread that asks for it.
+
+The handler is a coroutine that is suspended only where it calls `run_in_threadpool`: to enter and
+leave a dependency, to call the endpoint, to validate the answer. While a thread runs a request,
+that call is answered at once, in the same thread (`_replace`, at the end of this file); so the
+coroutine never waits, and needs no event loop. Nothing of FastAPI is written again.
+"""
+
+import functools
+import inspect
+import random
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack
+from typing import Any
+
+import anyio
+import fastapi.dependencies.utils
+import fastapi.routing
+import starlette.datastructures
+from fastapi import Request, Response
+from fastapi.concurrency import contextmanager_in_threadpool
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.responses import StreamingResponse
+
+from app.core.db_errors import is_transient
+from app.core.engines import has_committed
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+ATTEMPTS = 3  # of a request that the database refused with a deadlock or the like
+STACKS = ("fastapi_inner_astack", "fastapi_function_astack")
+
+
+class _Hop(threading.local):
+    """What the thread is doing. `returned`: what the endpoint gave back, before serialisation."""
+
+    active = False
+    returned: object = None
+
+
+_hop = _Hop()
+
+
+def run_request(handle: Handler, request: Request) -> Response:
+    """The request, and once more as a whole when the database chose it as the victim."""
+    for attempt in range(1, ATTEMPTS + 1):
+        has_committed.set(False)
+        try:
+            return _run_once(handle, request)
+        except Exception as error:
+            if attempt == ATTEMPTS or has_committed.get() or not is_transient(error):
+                raise
+        _rewind_files(request)
+        time.sleep(random.uniform(0.005, 0.03) * attempt)  # noqa: S311 - to part two rivals
+    raise AssertionError("unreachable")
+
+
+def _rewind_files(request: Request) -> None:
+    """The endpoint has read them: another attempt would find them empty."""
+    files = request._form.multi_items() if request._form else ()
+    for _, value in files:
+        if isinstance(value, UploadFile):
+            value.file.seek(0)
+
+
+def _run_once(handle: Handler, request: Request) -> Response:
+    scope, stack = request.scope, AsyncExitStack()
+    outer = {name: scope[name] for name in STACKS}
+
+    async def finish() -> Response:
+        async with stack:
+            response = await handle(request)
+            if isinstance(response, StreamingResponse):
+                # Its body is still to be made, and may read from the session.
+                outer["fastapi_inner_astack"].push_async_exit(stack.pop_all())
+            return response
+        raise RuntimeError("A dependency with `yield` kept an exception: it has to raise it again.")
+
+    scope.update(dict.fromkeys(STACKS, stack))
+    _hop.active, _hop.returned = True, None
+    try:
+        response = _drive(finish())
+        _set_etag(response, _hop.returned)
+        return response
+    finally:
+        _hop.active, _hop.returned = False, None
+        scope.update(outer)
+
+
+def _drive(coroutine: Coroutine[Any, Any, Response]) -> Response:
+    """Run a coroutine that never has to wait."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        result: Response = done.value
+        return result
+    coroutine.close()
+    raise RuntimeError(
+        "A synchronous route waited for something: declare its endpoint `async def`."
+    )
+
+
+def _set_etag(response: Response, returned: object) -> None:
+    """The version of the row that the endpoint returned, for `If-Match`."""
+    if hasattr(type(returned), "__mapper__") and response.status_code < 300:
+        version = getattr(returned, "version", None)
+        if version is not None:
+            response.headers["ETag"] = f'"{version}"'
+
+
+def remember_result(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    """Let `run_request` see what the endpoint returns, before it becomes an answer."""
+    streams = inspect.isgeneratorfunction(endpoint) or inspect.isasyncgenfunction(endpoint)
+    if not inspect.isfunction(endpoint) or streams or inspect.iscoroutinefunction(endpoint):
+        return endpoint
+
+    @functools.wraps(endpoint)
+    def remember(*args: Any, **kwargs: Any) -> Any:
+        returned = endpoint(*args, **kwargs)
+        if _hop.active:
+            _hop.returned = returned
+        return returned
+
+    return remember
+
+
+# --- What FastAPI finds in the place of its own ----------------------------------------------
+
+
+async def _run_here(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    if _hop.active:
+        return func(*args, **kwargs)
+    return await run_in_threadpool(func, *args, **kwargs)
+
+
+class _ContextHere(AbstractAsyncContextManager[Any]):
+    """A `yield` dependency, entered and left in the thread; after a stream, left in another."""
+
+    def __init__(self, context: AbstractContextManager[Any]) -> None:
+        self.context = context
+
+    async def __aenter__(self) -> Any:
+        return self.context.__enter__()
+
+    async def __aexit__(self, *error: Any) -> bool | None:
+        if _hop.active:
+            return self.context.__exit__(*error)
+        # Never cancelled, and never behind those who wait for what it gives back.
+        leave = functools.partial(self.context.__exit__, *error)
+        with anyio.CancelScope(shield=True):
+            left: bool | None = await anyio.to_thread.run_sync(
+                leave, limiter=anyio.CapacityLimiter(1)
+            )
+        return left
+
+
+def _context_here(context: AbstractContextManager[Any]) -> AbstractAsyncContextManager[Any]:
+    return _ContextHere(context) if _hop.active else contextmanager_in_threadpool(context)
+
+
+def _replace(module: Any, name: str, ours: Any) -> None:
+    if not callable(getattr(module, name, None)):
+        raise ImportError(
+            f"{module.__name__} has no {name} any more, which app/core/one_hop.py replaces. "
+            "Install the FastAPI of constraints.txt, or use its own APIRoute as route_class."
+        )
+    setattr(module, name, ours)
+
+
+_replace(fastapi.routing, "run_in_threadpool", _run_here)
+_replace(starlette.datastructures, "run_in_threadpool", _run_here)  # of uploaded files
+_replace(fastapi.dependencies.utils, "run_in_threadpool", _run_here)
+_replace(fastapi.dependencies.utils, "contextmanager_in_threadpool", _context_here)
