@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import run as run_py
-from tests.servers import Process, Server, copy_tree, run
+from tests.servers import Process, Server, copy_tree, free_port, run
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="process groups and signals are POSIX")
 
@@ -222,7 +222,7 @@ def refusals(tree: Path) -> Iterator[dict[str, Process]]:
     with ExitStack() as stack, socket.create_server(("127.0.0.1", 0)) as listening:
         taken = str(listening.getsockname()[1])
         started = {
-            name: stack.enter_context(run(tree, **settings))
+            name: stack.enter_context(run(tree, "--port", str(free_port()), **settings))
             for name, (settings, _) in REFUSED.items()
         }
         yield started | {"port": stack.enter_context(run(tree, "--port", taken))}
