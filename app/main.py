@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from app.api import api_router
+from app.api import api_router, api_tags
 from app.core import database, health
 from app.core.config import Settings, get_settings
 from app.core.docs import add_pages
@@ -45,11 +45,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         openapi_url="/openapi.json" if settings.docs_enabled else None,
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
-        openapi_tags=[
-            {"name": "auth", "description": "Signing in and out, and mailed tokens."},
-            {"name": "users", "description": "Accounts: one's own, and all for administrators."},
-            {"name": "health", "description": "For load balancers and people who wonder."},
-        ],
+        openapi_tags=[*api_tags, {"name": "health", "description": health.__doc__}],
     )
     add_error_handlers(app)
     app.include_router(api_router, prefix=settings.api_prefix)

@@ -1,7 +1,7 @@
 """The router of every module beside this one, in alphabetical order. There is no list to extend.
 
 A module without a router is skipped: it may have been made a moment ago. One that cannot be
-imported fails with its own error, file and line.
+imported fails with its own error, file and line. The docstring of a module describes its tag.
 """
 
 import importlib
@@ -10,8 +10,10 @@ import pkgutil
 from app.core.routing import APIRouter
 
 api_router = APIRouter()
+api_tags: list[dict[str, str]] = []  # as OpenAPI lists them
 
-for _module in sorted(pkgutil.iter_modules(__path__), key=lambda module: module.name):
-    _router = getattr(importlib.import_module(f"{__name__}.{_module.name}"), "router", None)
-    if _router is not None:
+for _found in sorted(pkgutil.iter_modules(__path__), key=lambda found: found.name):
+    _module = importlib.import_module(f"{__name__}.{_found.name}")
+    if _router := getattr(_module, "router", None):
         api_router.include_router(_router)
+        api_tags.extend({"name": tag, "description": _module.__doc__ or ""} for tag in _router.tags)

@@ -1,3 +1,5 @@
+"""Signing in and out, sessions, and mailed tokens."""
+
 import uuid
 from typing import Annotated
 
@@ -18,7 +20,7 @@ from app.schemas.auth import (
 from app.schemas.base import Page
 from app.services.auth_service import AuthService
 
-router = APIRouter(prefix="/auth", tags=["auth"])
+router = APIRouter(prefix="/auth", tags=["auth"], responses={401: {}, 429: {}})
 
 
 @router.post("/login", dependencies=[Anyone])

@@ -1,3 +1,5 @@
+"""Accounts: one's own, and all for administrators."""
+
 from typing import Annotated
 
 from fastapi import Query
@@ -35,7 +37,13 @@ HardDelete = Annotated[bool, Query(description="Erase for good, with all that be
 router = APIRouter(prefix="/users", tags=["users"])
 
 
-@router.post("/register", status_code=201, response_model=UserRead, dependencies=[Anyone])
+@router.post(
+    "/register",
+    status_code=201,
+    response_model=UserRead,
+    responses={429: {}},
+    dependencies=[Anyone],
+)
 @hashes_passwords
 def register_user(db: SessionDep, data: UserRegister, client: ClientDep, later: LaterDep) -> User:
     """Make an account. A token to confirm the address is mailed."""

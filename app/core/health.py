@@ -1,4 +1,4 @@
-"""Is the process alive, and can it do its work? For load balancers, outside of the API's prefix."""
+"""Is the process alive, and can it do its work?"""
 
 import time
 from collections.abc import Callable

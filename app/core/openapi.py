@@ -1,7 +1,8 @@
 """What the OpenAPI document says of every operation, so that no router has to.
 
 The errors follow from the form of an operation: one with a body can be 400, 413, 415 and 422, one
-with a path parameter 404, one that needs a token 401 and 403, and so on.
+with a path parameter 404, one that needs a token 401 and 403, and so on. What does not show in the
+form, a router names: `responses={429: {}}`.
 """
 
 from typing import Any
@@ -26,7 +27,6 @@ ERRORS = {
     503: ("The database is away or busy.", "The database does not answer."),
 }
 TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
-RATE_LIMITED = ("/auth/", "/users/register")
 
 
 def describe(app: FastAPI) -> None:
@@ -61,7 +61,8 @@ def _complete(document: Schema) -> None:
 def _errors(path: str, method: str, operation: Schema) -> list[int]:
     where = {parameter["in"] for parameter in operation.get("parameters", [])}
     if_match = any(p["name"].lower() == "if-match" for p in operation.get("parameters", []))
-    errors = set()
+    # Those that a router names, such as `responses={429: {}}`, are described like all others.
+    errors = {int(code) for code in operation["responses"] if code >= "400"}
     if "requestBody" in operation:
         errors |= {400, 413, 415, 422}
     if where:
@@ -74,8 +75,6 @@ def _errors(path: str, method: str, operation: Schema) -> list[int]:
         errors |= {401, 403}
     if method != "get":
         errors |= {409}
-    if any(mark in path for mark in RATE_LIMITED):
-        errors |= {400, 401, 429} if "requestBody" in operation else {429}
     if path != "/health/live":
         errors |= {503}
     return sorted(errors)
