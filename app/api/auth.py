@@ -18,6 +18,7 @@ from app.schemas.auth import (
     TokenPair,
 )
 from app.schemas.base import Page
+from app.services.account_service import AccountService
 from app.services.auth_service import AuthService
 
 router = APIRouter(prefix="/auth", tags=["auth"], responses={401: {}, 429: {}})
@@ -61,23 +62,23 @@ def end_session(db: SessionDep, user: CurrentUser, session_id: uuid.UUID) -> Non
 @router.post("/password-reset", status_code=204, dependencies=[Anyone])
 def request_password_reset(data: EmailRequest, client: ClientDep, later: LaterDep) -> None:
     """Mail a token to set a new password. The answer is the same if there is no such account."""
-    AuthService.request_password_reset(data.email, client, later)
+    AccountService.request_password_reset(data.email, client, later)
 
 
 @router.post("/password-reset/confirm", status_code=204, dependencies=[Anyone])
 @hashes_passwords
 def confirm_password_reset(db: SessionDep, data: PasswordResetConfirm, client: ClientDep) -> None:
     """Set a new password with the mailed token. It ends all sessions."""
-    AuthService.confirm_password_reset(db, data, client)
+    AccountService.confirm_password_reset(db, data, client)
 
 
 @router.post("/verify-email/request", status_code=204, dependencies=[Anyone])
 def request_email_verification(data: EmailRequest, client: ClientDep, later: LaterDep) -> None:
     """Mail a token to confirm an address. The answer is the same if there is no such account."""
-    AuthService.request_email_verification(data.email, client, later)
+    AccountService.request_email_verification(data.email, client, later)
 
 
 @router.post("/verify-email/confirm", status_code=204, dependencies=[Anyone])
 def confirm_email(db: SessionDep, data: TokenConfirm, client: ClientDep) -> None:
     """Confirm an address with the mailed token."""
-    AuthService.confirm_email(db, data.token, client)
+    AccountService.confirm_email(db, data.token, client)

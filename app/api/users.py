@@ -29,7 +29,7 @@ from app.schemas.user import (
     UserStats,
     UserUpdate,
 )
-from app.services.auth_service import AuthService
+from app.services.account_service import AccountService
 from app.services.user_service import UserService
 
 HardDelete = Annotated[bool, Query(description="Erase for good, with all that belongs to it.")]
@@ -74,7 +74,7 @@ def delete_profile(db: SessionDep, user: CurrentUser, if_match: IfMatch) -> None
 @hashes_passwords
 def change_password(db: SessionDep, user: CurrentUser, data: PasswordChange) -> None:
     """Change your password. It ends all of your sessions, this one included."""
-    AuthService.change_password(db, user, data)
+    AccountService.change_password(db, user, data)
 
 
 @router.get("")

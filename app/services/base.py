@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, UpdateBase, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,7 @@ Versions = tuple[int, ...] | None  # those that `If-Match` names; None for any
 
 __all__ = [
     "Versions",
+    "change_rows",
     "check_version",
     "count",
     "create_many",
@@ -91,6 +92,12 @@ def exists(db: Session, model: type[Base], *where: ColumnElement[bool]) -> bool:
 def count(db: Session, model: type[Base], *where: ColumnElement[bool]) -> int:
     statement = select(func.count()).select_from(model)
     return db.scalar(statement.where(*where, *_not_deleted(model))) or 0
+
+
+def change_rows(db: Session, statement: UpdateBase) -> int:
+    """Run an UPDATE or DELETE as it is written; how many rows it changed. The caller commits."""
+    result: Any = db.execute(statement, execution_options={"synchronize_session": False})
+    return int(result.rowcount)
 
 
 def get_or_create(

@@ -4,15 +4,25 @@ import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from app.core.columns import utcnow
 from app.core.config import get_settings
 from app.core.security import create_secret, hash_secret
 from app.models.token import Token, TokenKind
+from app.models.user import User
+from app.services.base import change_rows
 
 MAILED = (TokenKind.PASSWORD_RESET, TokenKind.EMAIL_VERIFICATION)
+
+
+BAD_TOKEN = "The token is not valid, was used, or has ended."  # noqa: S105 - a message
+
+
+def active() -> tuple[ColumnElement[bool], ...]:
+    """What a user must be for any token of theirs to work."""
+    return User.is_active.is_(True), User.deleted_at.is_(None)
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,8 @@ def use_token(db: Session, kind: TokenKind, secret: str) -> Token | None:
     in both cases.
     """
     hashed = hash_secret(secret)
-    used = db.execute(
+    used = change_rows(
+        db,
         update(Token)
         .where(
             Token.token_hash == hashed,
@@ -67,11 +78,10 @@ def use_token(db: Session, kind: TokenKind, secret: str) -> Token | None:
             Token.used_at.is_(None),
             Token.expires_at > utcnow(),
         )
-        .values(used_at=utcnow())
-        .execution_options(synchronize_session=False)
+        .values(used_at=utcnow()),
     )
     token = db.scalar(select(Token).where(Token.token_hash == hashed, Token.kind == kind))
-    if token is None or used.rowcount == 1:  # type: ignore[attr-defined]
+    if token is None or used == 1:
         return token
     if token.used_at is not None:
         end_family(db, token.user_id, token.family)
@@ -80,30 +90,25 @@ def use_token(db: Session, kind: TokenKind, secret: str) -> Token | None:
 
 def end_family(db: Session, user_id: int, family: uuid.UUID) -> int:
     """End one session; how many tokens that were."""
-    ended = db.execute(
+    return change_rows(
+        db,
         update(Token)
         .where(Token.user_id == user_id, Token.family == family, Token.used_at.is_(None))
-        .values(used_at=utcnow())
-        .execution_options(synchronize_session=False)
+        .values(used_at=utcnow()),
     )
-    return int(ended.rowcount)  # type: ignore[attr-defined]
 
 
 def end_tokens(
     db: Session, *user_ids: int, kinds: tuple[TokenKind, ...] = tuple(TokenKind)
 ) -> None:
     """End every session and mailed token of these users."""
-    db.execute(
+    change_rows(
+        db,
         update(Token)
         .where(Token.user_id.in_(user_ids), Token.kind.in_(kinds), Token.used_at.is_(None))
-        .values(used_at=utcnow())
-        .execution_options(synchronize_session=False)
+        .values(used_at=utcnow()),
     )
 
 
 def forget_expired_tokens(db: Session, user_id: int) -> None:
-    db.execute(
-        delete(Token)
-        .where(Token.user_id == user_id, Token.expires_at < utcnow())
-        .execution_options(synchronize_session=False)
-    )
+    change_rows(db, delete(Token).where(Token.user_id == user_id, Token.expires_at < utcnow()))

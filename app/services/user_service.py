@@ -21,9 +21,10 @@ from app.schemas.user import (
     UserStats,
     UserUpdate,
 )
-from app.services.auth_service import mail_token
+from app.services.account_service import mail_token
 from app.services.base import (
     Versions,
+    change_rows,
     check_version,
     get_or_404,
     paginate,
@@ -116,18 +117,18 @@ class UserService:
         if not data.is_active:
             _refuse_self(admin, *data.ids)
             end_tokens(db, *data.ids)
-        changed = db.execute(
+        changed = change_rows(
+            db,
             update(User)
             .where(
                 User.id.in_(data.ids),
                 User.is_active.is_not(data.is_active),
                 User.deleted_at.is_(None),
             )
-            .values(is_active=data.is_active, version=User.version + 1)
-            .execution_options(synchronize_session=False)
+            .values(is_active=data.is_active, version=User.version + 1),
         )
         db.commit()
-        return int(changed.rowcount)  # type: ignore[attr-defined]
+        return changed
 
     @staticmethod
     def get_stats(db: Session) -> UserStats:
