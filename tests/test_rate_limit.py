@@ -1,6 +1,7 @@
 """Rate limits, counted in memory and in Redis."""
 
 import os
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,7 +30,9 @@ def limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
             pytest.skip(f"no Redis at {REDIS_URL}")
         monkeypatch.setattr(get_settings(), "redis_url", REDIS_URL)
         rate_limit._shared.cache_clear()
-        rate_limit._shared().storage.reset()  # of an earlier run
+        shared = rate_limit._shared()
+        assert shared is not None
+        shared.storage.reset()  # of an earlier run
     yield from limited(monkeypatch)
 
 
@@ -40,6 +43,7 @@ def limited(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(get_settings(), "rate_limit_address", "8/minute")
     yield
     monkeypatch.undo()
+    rate_limit._Redis.away_until = 0.0
     rate_limit._shared.cache_clear()
     rate_limit._memory.cache_clear()
 
@@ -88,6 +92,22 @@ def test_a_redis_that_is_away_does_not_lift_the_limit(
     monkeypatch.setattr(get_settings(), "redis_url", "redis://127.0.0.1:1/0")
     for _ in limited(monkeypatch):
         statuses = [log_in(client, "ana").status_code for _ in range(4)]
+    assert statuses == [401, 401, 401, 429]
+
+
+def test_a_redis_that_is_silent_is_asked_once(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes connections and says nothing: each login would wait for it."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(0.1)
+        port = silent.getsockname()[1]
+        monkeypatch.setattr(get_settings(), "redis_url", f"redis://127.0.0.1:{port}/0")
+        for _ in limited(monkeypatch):
+            statuses = [log_in(client, "ana").status_code for _ in range(4)]
+        silent.accept()[0].close()
+        with pytest.raises(TimeoutError):
+            silent.accept()
     assert statuses == [401, 401, 401, 429]
 
 

@@ -5,16 +5,21 @@ import logging
 import math
 import time
 from functools import lru_cache
+from typing import Any
 
 from limits import parse
 from limits.errors import StorageError
-from limits.storage import MemoryStorage, Storage, storage_from_string
+from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import SlidingWindowCounterRateLimiter
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from app.core.config import get_settings
 from app.core.errors import TooManyRequestsError
 
 logger = logging.getLogger(__name__)
+
+PAUSE = 10.0  # seconds before a Redis that did not answer is asked again
 
 
 @lru_cache
@@ -23,14 +28,22 @@ def _memory() -> SlidingWindowCounterRateLimiter:
 
 
 @lru_cache
-def _shared() -> SlidingWindowCounterRateLimiter:
-    """Counted in Redis when there is one, so that several processes share the count."""
+def _shared() -> SlidingWindowCounterRateLimiter | None:
+    """Counts in Redis, so that several processes share the count. None: there is no Redis."""
     url = get_settings().redis_url
     if not url:
-        return _memory()
-    options = {"socket_connect_timeout": 1, "socket_timeout": 1}
-    storage: Storage = storage_from_string(url, wrap_exceptions=True, **options)  # type: ignore[assignment]
+        return None
+    # One short try: a login must not wait for a store that is away.
+    options: Any = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5}
+    options["retry"] = Retry(NoBackoff(), 0)
+    storage: Any = storage_from_string(url, wrap_exceptions=True, **options)
     return SlidingWindowCounterRateLimiter(storage)
+
+
+class _Redis:
+    """Until when, on the monotonic clock, Redis is taken for away."""
+
+    away_until = 0.0
 
 
 def check_rate(action: str, *, account: str, address: str) -> None:
@@ -53,14 +66,20 @@ def check_rate(action: str, *, account: str, address: str) -> None:
 
 def _hit(rate: str, key: str) -> int | None:
     """None, or the seconds to wait."""
-    limit = parse(rate)
-    for limiter in (_shared(), _memory()):
+    shared = _shared()
+    if shared is not None and time.monotonic() >= _Redis.away_until:
         try:
-            if limiter.hit(limit, key):
-                return None
-            wait = limiter.get_window_stats(limit, key).reset_time - time.time()
-            return max(1, math.ceil(wait))
+            return _count(shared, rate, key)
         except StorageError:
             # Counting for this process alone is better than no limit, and than no login.
+            _Redis.away_until = time.monotonic() + PAUSE
             logger.warning("Redis does not answer: rate limits are counted in memory")
-    return None
+    return _count(_memory(), rate, key)
+
+
+def _count(limiter: SlidingWindowCounterRateLimiter, rate: str, key: str) -> int | None:
+    limit = parse(rate)
+    if limiter.hit(limit, key):
+        return None
+    wait = limiter.get_window_stats(limit, key).reset_time - time.time()
+    return max(1, math.ceil(wait))
