@@ -25,7 +25,7 @@ SessionDep = Annotated[Session, Depends(get_db)]
 bearer = OAuth2PasswordBearer(
     tokenUrl=f"{get_settings().api_prefix}/auth/login",
     auto_error=False,  # the error is ours, like every other one
-    description="The access token of `POST /auth/login`.",
+    description="Sign in with username or email and password.",
 )
 
 

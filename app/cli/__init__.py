@@ -20,6 +20,6 @@ def run() -> int:
         for each in error.errors():
             name = ".".join(str(part) for part in each["loc"]).upper()
             message = each["msg"].removeprefix("Value error, ")
-            print(f"{name} {message}".strip(), file=sys.stderr)
+            print(f"✗ {name} {message}".replace("  ", " "), file=sys.stderr)
         return 1
     return cli()

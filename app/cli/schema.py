@@ -22,8 +22,11 @@ def connect() -> None:
         database.wait_for_database(PATIENCE)
     except DBAPIError as error:
         url = get_settings().url.render_as_string(hide_password=True)
+        said = reason(error)
+        if "does not exist" in said or "Unknown database" in said:
+            raise CommandError(f"{said}. Make it first, or set DATABASE_URL in .env.") from None
         raise CommandError(
-            f"The database does not answer: {url} ({reason(error)}). "
+            f"The database does not answer: {url} ({said}). "
             "Start it, or set DATABASE_URL in .env; without one, SQLite is used."
         ) from None
 

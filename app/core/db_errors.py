@@ -21,6 +21,7 @@ NOT_ACCEPTED = {
     *(1048, 1364, 4025, 3819, 1264, 1406),
     *("SQLITE_CONSTRAINT_NOTNULL", "SQLITE_CONSTRAINT_CHECK"),
 }
+SCHEMA = {"42P01", "42703", 1146, 1054}  # no such table, no such column
 DEADLOCK = {
     *("40P01", "40001", "55P03", 1213, 1205, 1020),
     *("SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_BUSY_TIMEOUT"),
@@ -87,6 +88,8 @@ def _from_driver(error: DBAPIError) -> AppError | None:
         return InvalidError("It refers to something that does not exist.", field="")
     if code in NOT_ACCEPTED:
         return InvalidError("The database does not accept this value.", field="")
+    if code in SCHEMA or (code == "SQLITE_ERROR" and "no such" in str(error.orig)):
+        return UnavailableError("The database has not the tables of this code: migrate it.")
     if code in DEADLOCK or code in TIMEOUT:
         return UnavailableError("The database is busy.", retry_after=1)
     if code in AWAY or (isinstance(code, str) and code.startswith(AWAY_PREFIXES)):

@@ -23,6 +23,8 @@ def make_engine(url: str, settings: Settings, *, read_only: bool = False, **opti
     """An engine that behaves the same on each database: UTC, timeouts, enforced foreign keys."""
     backend = make_url(url).get_backend_name()
     options["echo"] = settings.db_echo
+    # A failed statement is logged, and its values may be a password's hash.
+    options["hide_parameters"] = settings.is_production or not settings.db_echo
     if backend == "sqlite":
         return _make_sqlite_engine(url, settings, read_only, options)
     if "poolclass" not in options:

@@ -69,7 +69,7 @@ def _check_migrations() -> tuple[bool, str]:
             rows = connection.execute(text("SELECT version_num FROM alembic_version"))
             current = tuple(sorted(row[0] for row in rows))
     except Exception:
-        return False, "not applied yet: run `alembic upgrade head`"
+        return False, "not applied yet: run `python run.py migrate`"
     if current != heads:
         return False, f"at {', '.join(current) or 'none'}, not at {', '.join(heads)}"
     return True, f"at {', '.join(current)}"

@@ -63,7 +63,7 @@ def problem(
     if errors:
         body["errors"] = errors
     # ASCII with escapes: a name may hold half of a character, which UTF-8 cannot express.
-    content = json.dumps(body).encode("ascii")
+    content = json.dumps(body, separators=(",", ":")).encode("ascii")
     return Response(content, status, dict(headers or {}), media_type=MEDIA_TYPE)
 
 
@@ -122,8 +122,8 @@ def _on_database_error(request: Request, error: Exception) -> Response:
     if answer is None:
         raise error  # a bug: logged and answered like every other one
     if answer.status == 503:
-        # The first line: the rest of the message is the statement with its values.
-        logger.warning("Database: %s", str(error).splitlines()[0])
+        # The first line: the rest of the message is the statement.
+        logger.warning("Database: %s (%s)", str(error).splitlines()[0], answer.detail)
     return _on_app_error(request, answer)
 
 

@@ -36,6 +36,7 @@ def _shared() -> SlidingWindowCounterRateLimiter | None:
     # One short try: a login must not wait for a store that is away.
     options: Any = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5}
     options["retry"] = Retry(NoBackoff(), 0)
+    options["key_prefix"] = get_settings().app_name  # several services may share a Redis
     storage: Any = storage_from_string(url, wrap_exceptions=True, **options)
     return SlidingWindowCounterRateLimiter(storage)
 

@@ -16,6 +16,7 @@ from pydantic import (
     SecretStr,
     StrictBool,
     StringConstraints,
+    field_validator,
     model_validator,
 )
 
@@ -175,9 +176,9 @@ def sortable(*columns: str, default: str) -> Any:
     one = rf"-?({'|'.join(columns)})"
     return Field(
         default=default,
-        pattern=rf"^{one}(,{one}){{0,3}}$",
-        description=f"Columns to sort by, `-` for descending: {', '.join(columns)}.",
+        description=f"Sort by {', '.join(columns)}; with `-`, descending.",
         examples=[default],
+        json_schema_extra={"pattern": rf"^{one}(,{one}){{0,3}}$"},
     )
 
 
@@ -197,6 +198,16 @@ class ListParams(InputSchema):
         None, max_length=2000, description="`next_cursor` of the page before, instead of `skip`."
     )
     sort: str
+
+    @field_validator("sort")
+    @classmethod
+    def check_sort(cls, value: str) -> str:
+        field = cls.model_fields["sort"]
+        extra = field.json_schema_extra
+        assert isinstance(extra, dict), "declare it as `sort: str = sortable(...)`"
+        if not re.fullmatch(str(extra["pattern"]), value):
+            raise ValueError(str(field.description))
+        return value
 
     @model_validator(mode="after")
     def check_one_way_to_page(self) -> Self:
