@@ -4,6 +4,7 @@ import base64
 import json
 import threading
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ from app.core.config import get_settings
 from app.core.database import Database
 from app.core.threads import HASHING
 from app.models.token import Token, TokenKind
-from app.models.user import User
+from app.models.user import Role, User
 from tests.factories import PASSWORD, add, make_user, sign_in
 from tests.support import at_once, stored
 
@@ -153,6 +154,48 @@ def test_logins_do_not_stand_in_the_way_of_reads(
         gate.set()
         for thread in holders + [each for each in logins if each.ident]:
             thread.join()
+
+
+@pytest.mark.parametrize("name", ["ana ", " ana", "ana\t", "ana\u00a0", "ana@example.com "])
+def test_a_name_with_spaces_is_another_one(client: TestClient, name: str) -> None:
+    make_user(username="ana", email="ana@example.com")
+    response = client.post("/auth/login", data={"username": name, "password": PASSWORD})
+    assert response.status_code == 401
+
+
+def test_logins_at_once_replace_an_old_hash_and_all_succeed(
+    client: TestClient, threaded: Database
+) -> None:
+    user = make_user(hashed_password=bcrypt.using(rounds=4).hash(PASSWORD))
+    data = {"username": user.username, "password": PASSWORD}
+    logins = at_once(4, lambda _: client.post("/auth/login", data=data).status_code)
+    assert logins == [200] * 4
+
+
+@pytest.mark.parametrize("ending", ["logout", "password", "deactivation"])
+def test_what_ends_a_session_also_ends_what_a_refresh_makes_of_it(
+    client: TestClient, threaded: Database, ending: str
+) -> None:
+    """At the same moment: whichever comes first, nothing of the session is left."""
+    admin = sign_in(make_user(role=Role.ADMIN))
+    for number in range(6):
+        user = make_user()
+        tokens = login(client, user)
+        passwords = {"current_password": PASSWORD, "new_password": f"a wholly new one {number}"}
+        ends: dict[str, Callable[[], Any]] = {
+            "logout": lambda t=tokens: client.post("/auth/logout", headers=bearer(t)),
+            "password": lambda t=tokens, p=passwords: client.post(
+                "/users/me/password", json=p, headers=bearer(t)
+            ),
+            "deactivation": lambda u=user: client.post(f"/users/{u.id}/deactivate", headers=admin),
+        }
+        calls = [ends[ending], lambda t=tokens: refresh(client, t)]
+        ended, refreshed = at_once(2, lambda n, c=calls: c[n]())
+        assert ended.status_code in (200, 204, 401), ended.text
+        if ended.status_code == 401 or refreshed.status_code != 200:
+            continue
+        living = Token.used_at.is_(None)
+        assert stored(Token, Token.user_id == user.id, living) == []
 
 
 # --- Refresh tokens --------------------------------------------------------------------------

@@ -258,6 +258,7 @@ def test_an_escape_sequence_does_not_reach_the_terminal() -> None:
     record = logging.makeLogRecord({"msg": "x", "path": "/\x1b[31m\nred"})
     line = ConsoleFormatter().format(record)
     assert "\x1b" not in line
+    assert "\n" not in line
     assert "\\x1b[31m" in line
 
 

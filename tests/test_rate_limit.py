@@ -62,6 +62,21 @@ def test_logins_are_limited_per_account(client: TestClient, limits: None) -> Non
     assert log_in(client, other.username, PASSWORD).status_code == 200
 
 
+def test_the_two_names_of_an_account_count_as_one(client: TestClient, limits: None) -> None:
+    make_user(username="ana", email="ana@example.com")
+    names = ["ana", "ana@example.com", "Ana", "ANA@example.com"]
+    assert [log_in(client, name).status_code for name in names] == [401, 401, 401, 429]
+
+
+def test_registrations_are_limited_per_address(client: TestClient, limits: None) -> None:
+    def register(number: int) -> int:
+        name = f"u_{number}"
+        data = {"username": name, "email": f"{name}@example.com", "password": PASSWORD}
+        return client.post("/users/register", json=data).status_code
+
+    assert [register(number) for number in range(9)] == [201] * 8 + [429]
+
+
 def test_logins_are_limited_per_address(client: TestClient, limits: None) -> None:
     statuses = [log_in(client, f"user{number}").status_code for number in range(9)]
     assert statuses == [401] * 8 + [429]

@@ -141,6 +141,7 @@ def test_development_does_not_mind(values: dict[str, str], read: Read) -> None:
         ("database_url", "oracle://hunter2@host/name", "names a driver that is not installed"),
         ("database_url", "postgresql+psycopg2://host/name", "a driver that is not installed"),
         ("database_url", "mysql://me:hunter2@host", "names no database"),
+        ("redis_url", "hunter2://x", "is not a Redis URL, e.g. redis://"),
         ("rate_limit_account", "often", 'is not a rate, e.g. "10/minute"'),
         ("rate_limit_address", "10", 'is not a rate, e.g. "10/minute"'),
         ("environment", "staging", "'development', 'test' or 'production'"),

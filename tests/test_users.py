@@ -110,7 +110,9 @@ def test_register_takes_no_rights(client: TestClient, values: dict[str, Any]) ->
         ("bio", "a" * 2001),
         ("avatar_url", "javascript:alert(1)"),
         ("avatar_url", "https://example.com/" + "a" * 500),
+        ("email", "Ana <ana@example.com>"),
         ("settings", {"Theme": "dark"}),
+        ("settings", {"n": 2**53}),
         ("settings", {"theme": {"nested": True}}),
         ("settings", {f"k{n}": n for n in range(51)}),
         ("settings", None),
@@ -315,7 +317,9 @@ def test_list_users_searched(client: TestClient, admin_headers: Headers, q: str)
     assert [item["id"] for item in page["items"]] == [found.id]
 
 
-@pytest.mark.parametrize(("q", "number"), [("%", 1), ("_", 1), ("\\", 0), ("100%", 1), ("0_", 0)])
+@pytest.mark.parametrize(
+    ("q", "number"), [("%", 1), ("_", 1), ("\\", 0), ("100%", 1), ("0_", 0), ("\u0301", 0)]
+)
 def test_search_is_literal(client: TestClient, admin_headers: Headers, q: str, number: int) -> None:
     make_user(full_name="100% pure_gold")
     page = client.get("/users", params={"q": q}, headers=admin_headers).json()
@@ -453,6 +457,18 @@ def test_verify_email(client: TestClient, user: User, admin_headers: Headers) ->
     assert moment is not None
     again = client.post(f"/users/{user.id}/verify-email", headers=admin_headers)
     assert again.json()["email_verified_at"] == moment
+
+
+def test_an_administrator_does_not_delete_the_own_account(
+    client: TestClient, admin_headers: Headers
+) -> None:
+    assert client.delete("/users/me", headers=admin_headers).status_code == 409
+
+
+def test_settings_come_back_as_they_were_sent(client: TestClient, auth_headers: Headers) -> None:
+    settings = {"a": "000", "b": 7, "c": 0.5, "d": True, "e": None, "f": "1e3"}
+    response = client.patch("/users/me", json={"settings": settings}, headers=auth_headers)
+    assert response.json()["settings"] == settings
 
 
 def test_bulk_status_tells_how_many_changed(client: TestClient, admin_headers: Headers) -> None:

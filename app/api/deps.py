@@ -2,6 +2,7 @@
 
 import re
 from functools import partial
+from ipaddress import ip_address
 from typing import Annotated, Any
 
 from fastapi import BackgroundTasks, Depends, Header, Request
@@ -71,8 +72,16 @@ Anyone = Depends(anyone)
 def get_client(request: Request) -> Client:
     agent = request.headers.get("user-agent", "")
     agent = "".join(c for c in agent if c.isprintable())[:255]
-    address = request.client.host if request.client else ""
-    return Client(address=address[:45], user_agent=agent or None)
+    host = request.client.host if request.client else ""
+    return Client(address=_address(host), user_agent=agent or None)
+
+
+def _address(host: str) -> str:
+    """What a trusted proxy forwards was said by the client, and may be anything."""
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return "unknown"
 
 
 ClientDep = Annotated[Client, Depends(get_client)]

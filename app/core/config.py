@@ -116,6 +116,18 @@ class Settings(BaseSettings):
             url = url.set(database=str((ROOT / str(url.database)).resolve()))
         return url.render_as_string(hide_password=False)
 
+    @field_validator("redis_url")
+    @classmethod
+    def check_redis(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://", "redis+unix://")):
+            raise ValueError("is not a Redis URL, e.g. redis://localhost:6379/0")
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def strip_secret(cls, value: str) -> str:
+        return value.strip()
+
     @field_validator("api_prefix")
     @classmethod
     def trim_prefix(cls, value: str) -> str:

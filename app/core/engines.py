@@ -43,7 +43,14 @@ def make_engine(url: str, settings: Settings, *, read_only: bool = False, **opti
     if backend == "postgresql":
         options["connect_args"] = _postgresql_arguments(url, settings, read_only)
     else:
-        options["connect_args"] = {"connect_timeout": CONNECT_TIMEOUT, "charset": "utf8mb4"}
+        # A server that takes connections and says nothing: its own limits do not help then.
+        patience = settings.db_statement_timeout + CONNECT_TIMEOUT
+        options["connect_args"] = {
+            "charset": "utf8mb4",
+            "connect_timeout": CONNECT_TIMEOUT,
+            "read_timeout": patience if settings.db_statement_timeout else None,
+            "write_timeout": patience if settings.db_statement_timeout else None,
+        }
     engine = create_engine(url, **options)
     if backend in ("mysql", "mariadb"):
         _configure_mysql(engine, settings, read_only)

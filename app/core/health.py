@@ -1,10 +1,11 @@
 """Is the process alive, and can it do its work?"""
 
+import asyncio
 import time
 from collections.abc import Callable
 from functools import lru_cache
 
-from fastapi import Request, Response
+from fastapi import Response
 from pydantic import BaseModel
 from sqlalchemy import text
 
@@ -12,8 +13,12 @@ from app.core import database
 from app.core.config import ROOT
 from app.core.problems import problem
 from app.core.routing import APIRouter
+from app.core.threads import Lane
 
 router = APIRouter(prefix="/health", tags=["health"])
+
+PATIENCE = 4.0  # seconds; who asks waits no longer for a database that is silent
+CHECKS = Lane("health", 1)  # of its own: the others may all be waiting for that database
 
 
 class Check(BaseModel):
@@ -36,15 +41,24 @@ async def get_liveness() -> Health:
 
 
 @router.get("/ready", response_model=Health)
-def get_readiness(request: Request) -> Health | Response:
+async def get_readiness() -> Health | Response:
     """Whether the database answers and has the schema of this version."""
-    checks = {"database": _timed(_check_database)}
-    if checks["database"].ok:
-        checks["migrations"] = _timed(_check_migrations)
+    try:
+        checks = await asyncio.wait_for(CHECKS.run(_check), PATIENCE)
+    except TimeoutError:
+        late = f"database: no answer in {PATIENCE:.0f} s"
+        return problem(503, late, headers={"Retry-After": "2"})
     if all(check.ok for check in checks.values()):
         return Health(status="ready", checks=checks)
     failed = (f"{name}: {check.detail} ({check.ms} ms)" for name, check in checks.items())
     return problem(503, "; ".join(failed), headers={"Retry-After": "2"})
+
+
+def _check() -> dict[str, Check]:
+    checks = {"database": _timed(_check_database)}
+    if checks["database"].ok:
+        checks["migrations"] = _timed(_check_migrations)
+    return checks
 
 
 def _timed(check: Callable[[], tuple[bool, str]]) -> Check:

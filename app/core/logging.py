@@ -43,8 +43,8 @@ class ConsoleFormatter(logging.Formatter):
         moment = datetime.fromtimestamp(record.created, UTC).astimezone().strftime("%H:%M:%S")
         extras = "".join(f" {name}={value}" for name, value in _extras(record).items())
         line = f"{moment} {record.levelname:<7} {record.getMessage()}{extras}"
-        # A client chooses paths and names: an escape sequence must not reach the terminal.
-        line = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in line)
+        # A client chooses paths and names: no escape sequence and no second line of theirs.
+        line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return line

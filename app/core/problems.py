@@ -23,6 +23,7 @@ from app.core.logging import request_id
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}  # new names of RFC 9110
 LONGEST_PATTERN = 60  # characters of a regular expression that help a person
 
 
@@ -55,7 +56,7 @@ def problem(
 ) -> Response:
     body: dict[str, Any] = {
         "type": "about:blank",
-        "title": title or HTTPStatus(status).phrase,
+        "title": title or TITLES.get(status) or HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
         "request_id": request_id.get(),

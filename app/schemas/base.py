@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Generic, Self, TypeVar
 
 from annotated_types import GroupedMetadata
+from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    EmailStr,
     Field,
+    FiniteFloat,
     SecretStr,
     StrictBool,
     StringConstraints,
@@ -57,6 +58,21 @@ def _number_only(value: object) -> object:
     if isinstance(value, bool | str):
         raise ValueError("write a whole number, not text or a boolean")
     return value
+
+
+def _float_only(value: object) -> object:
+    """A float in JSON. Pydantic also reads text and integers, which it would round."""
+    if not isinstance(value, float):
+        raise ValueError("write a number with a point")
+    return value
+
+
+def _check_email(value: str) -> str:
+    """The address in its normal form: the domain in lower case."""
+    try:
+        return validate_email(value, check_deliverability=False).normalized
+    except EmailNotValidError as error:
+        raise ValueError(f"is not an email address: {error}") from None
 
 
 def _matches(pattern: str, complaint: str) -> AfterValidator:
@@ -110,14 +126,13 @@ Id = Annotated[int, Field(ge=1, le=INT32, examples=[1]), BeforeValidator(_digits
 JsonId = Annotated[int, Field(ge=1, le=INT32, examples=[1]), BeforeValidator(_number_only)]
 Flag = StrictBool
 Int = Annotated[int, Field(ge=-INT32, le=INT32), BeforeValidator(_number_only)]
+Float = Annotated[FiniteFloat, BeforeValidator(_float_only)]
 Email = Annotated[
-    EmailStr,
+    str,
+    Field(max_length=255, examples=["ana@example.com"]),
     _matches(EMAIL_PATTERN, "is not an email address in ASCII characters"),
-    Field(
-        max_length=255,
-        examples=["ana@example.com"],
-        json_schema_extra={"pattern": EMAIL_PATTERN},
-    ),
+    AfterValidator(_check_email),
+    Field(json_schema_extra={"format": "email", "pattern": EMAIL_PATTERN}),
 ]
 Password = Annotated[
     SecretStr,

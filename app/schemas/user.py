@@ -1,12 +1,13 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field, FiniteFloat, SecretStr, StrictStr, StringConstraints
+from pydantic import Field, SecretStr, StrictStr, StringConstraints
 
 from app.models.user import Role, default_settings
 from app.schemas.base import (
     Email,
     Flag,
+    Float,
     InputSchema,
     Int,
     JsonId,
@@ -31,7 +32,7 @@ AvatarUrl = Annotated[
     Field(examples=["https://example.com/ana.png"]),
 ]
 SettingName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
-SettingValue = Flag | Int | FiniteFloat | Annotated[StrictStr, line(255)] | None
+SettingValue = Flag | Int | Float | Annotated[StrictStr, line(255)] | None
 UserSettings = Annotated[
     dict[SettingName, SettingValue],
     Field(
@@ -119,7 +120,7 @@ class UserParams(SearchParams):
 
 
 class PasswordChange(InputSchema):
-    current_password: SecretStr = Field(min_length=1, max_length=128, examples=["old password"])
+    current_password: SecretStr = Field(min_length=1, max_length=1024, examples=["old password"])
     new_password: Password
 
 

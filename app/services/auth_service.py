@@ -48,32 +48,7 @@ class AuthService:
     @staticmethod
     def login(db: Session, username: str, password: str, client: Client) -> TokenPair:
         """Sign in by username or email."""
-        check_rate("login", account=username, address=client.address)
-        # No account has a name that cannot be printed, and PostgreSQL refuses to look for a NUL.
-        name = username.casefold() if username.isprintable() else ""
-        found = db.execute(
-            select(User.id, User.hashed_password).where(
-                or_(User.username_key == name, User.email_key == name), *active()
-            )
-        ).first()
-        db.rollback()  # no connection is held while the password is hashed
-        user_id, hashed = found or (0, None)
-        correct, replacement = verify_password(password, hashed)
-        if not correct:
-            raise UnauthorizedError("Wrong username or password.")
-        # The password that was verified must still be the one: it may have changed meanwhile.
-        updated = change_rows(
-            db,
-            update(User)
-            .where(User.id == user_id, User.hashed_password == hashed, *active())
-            .values(
-                last_login_at=utcnow(),
-                hashed_password=replacement or hashed,
-                updated_at=User.updated_at,  # a login is no change of the account
-            ),
-        )
-        if updated != 1:
-            raise UnauthorizedError("Wrong username or password.")
+        user_id = _check_login(db, username, password, client)
         forget_expired_tokens(db, user_id)
         secret, family = add_token(db, user_id, TokenKind.REFRESH, client=client)
         db.commit()
@@ -121,3 +96,36 @@ def _token_pair(user_id: int, family: uuid.UUID, secret: str) -> TokenPair:
         expires_in=get_settings().access_token_minutes * 60,
         refresh_token=secret,
     )
+
+
+def _check_login(db: Session, username: str, password: str, client: Client) -> int:
+    """The id of the user, whose row is locked by having noted the login."""
+    name = username.casefold()
+    if not name.isprintable() or name != name.strip():
+        name = ""  # nobody's; MariaDB would find "ana" for "ana ", and PostgreSQL refuses a NUL
+    query = select(User.id, User.hashed_password).where(
+        or_(User.username_key == name, User.email_key == name), *active()
+    )
+    for _ in range(2):
+        user_id, hashed = db.execute(query).one_or_none() or (0, None)
+        db.rollback()  # no connection is held while the password is hashed
+        # Counted by account where there is one: it has two names, and both are the same account.
+        check_rate("login", account=str(user_id or name), address=client.address)
+        correct, replacement = verify_password(password, hashed)
+        if not correct:
+            break
+        noted = change_rows(
+            db,
+            update(User)
+            .where(User.id == user_id, User.hashed_password == hashed, *active())
+            .values(
+                last_login_at=utcnow(),
+                hashed_password=replacement or hashed,
+                updated_at=User.updated_at,  # a login is no change of the account
+            ),
+        )
+        if noted:
+            return int(user_id)
+        # The password changed meanwhile, or another login replaced its outdated hash: look again.
+        db.rollback()
+    raise UnauthorizedError("Wrong username or password.")

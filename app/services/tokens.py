@@ -69,18 +69,18 @@ def use_token(db: Session, kind: TokenKind, secret: str) -> Token | None:
     in both cases.
     """
     hashed = hash_secret(secret)
+    same = Token.token_hash == hashed, Token.kind == kind
+    user_id = db.scalar(select(Token.user_id).where(*same))
+    if user_id is None:
+        return None
+    lock_users(db, user_id)
     used = change_rows(
         db,
         update(Token)
-        .where(
-            Token.token_hash == hashed,
-            Token.kind == kind,
-            Token.used_at.is_(None),
-            Token.expires_at > utcnow(),
-        )
+        .where(*same, Token.used_at.is_(None), Token.expires_at > utcnow())
         .values(used_at=utcnow()),
     )
-    token = db.scalar(select(Token).where(Token.token_hash == hashed, Token.kind == kind))
+    token = db.scalar(select(Token).where(*same))
     if token is None or used == 1:
         return token
     if token.used_at is not None:
@@ -88,8 +88,17 @@ def use_token(db: Session, kind: TokenKind, secret: str) -> Token | None:
     return None
 
 
+def lock_users(db: Session, *user_ids: int) -> None:
+    """Whoever gives out, uses or ends tokens of a user does so one after the other.
+
+    Else an UPDATE that ends them waits for a refresh, and then does not see what that inserted.
+    """
+    db.execute(select(User.id).where(User.id.in_(user_ids)).order_by(User.id).with_for_update())
+
+
 def end_family(db: Session, user_id: int, family: uuid.UUID) -> int:
     """End one session; how many tokens that were."""
+    lock_users(db, user_id)
     return change_rows(
         db,
         update(Token)
@@ -102,6 +111,7 @@ def end_tokens(
     db: Session, *user_ids: int, kinds: tuple[TokenKind, ...] = tuple(TokenKind)
 ) -> None:
     """End every session and mailed token of these users."""
+    lock_users(db, *user_ids)
     change_rows(
         db,
         update(Token)

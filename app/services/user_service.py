@@ -90,6 +90,8 @@ class UserService:
     def delete_profile(db: Session, user: User, if_match: Versions) -> None:
         """Delete the own account. Username and email are free again."""
         check_version(user, if_match)
+        if user.is_superuser:
+            _refuse_self(user, user.id)
         end_tokens(db, user.id)
         remove(db, user)
 
@@ -165,6 +167,6 @@ def _change(db: Session, actor: User, user: User, changes: dict[str, Any]) -> Us
 
 
 def _refuse_self(admin: User, *user_ids: int) -> None:
-    """Whoever administers stays an administrator: an installation never locks everybody out."""
+    """Nobody takes their own rights away by mistake: the last one would lock everybody out."""
     if admin.id in user_ids:
         raise ConflictError("You cannot take your own rights away. Ask another administrator.")
