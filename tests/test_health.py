@@ -1,11 +1,13 @@
 """Health, with the database there and away."""
 
+import socket
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
 from app.core import database as database_module
+from app.core import health
 from app.core.config import get_settings
 from app.core.database import Database
 
@@ -47,6 +49,25 @@ def test_away_is_503_and_it_recovers(
         assert "secret" not in login.text
     away.dispose()
     assert client.get(READY).status_code == 200
+
+
+@pytest.mark.parametrize("driver", ["postgresql+psycopg", "mysql+pymysql"])
+def test_a_silent_database_is_503_in_time(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, driver: str
+) -> None:
+    """It takes connections and says nothing. Who asks is not kept waiting for it."""
+    monkeypatch.setattr(health, "PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        silent = Database(f"{driver}://x@127.0.0.1:{port}/x", get_settings())
+        monkeypatch.setattr(database_module, "database", silent)
+        response = client.get(READY)
+        assert response.status_code == 503
+        assert response.headers["retry-after"] == "2"
+        assert client.get(LIVE).status_code == 200
+        connection, _ = listening.accept()
+        connection.close()  # lets the thread that waits go on
+    silent.dispose()
 
 
 def test_a_database_without_the_schema_is_not_ready(

@@ -188,6 +188,29 @@ def test_a_change_restarts_the_worker_without_migrating(
     assert server.output.count("Database schema") == 1
 
 
+NEW_MODULE = """
+from app.core.routing import APIRouter
+
+router = APIRouter(prefix="/fresh", tags=["fresh"])
+
+
+@router.get("")
+def list_fresh() -> list[str]:
+    return ["here"]
+"""
+
+
+def test_a_new_file_is_served_and_a_deleted_one_is_not(
+    servers: dict[str, Server], tree: Path
+) -> None:
+    server, module = servers["development"], tree / "app" / "api" / "fresh.py"
+    server.get("/health/live")
+    module.write_text(NEW_MODULE, "utf-8")
+    assert server.get("/api/v1/fresh", lambda answer: answer.is_success).json() == ["here"]
+    module.unlink()
+    server.get("/api/v1/fresh", lambda answer: answer.status_code == 404)
+
+
 def test_production_starts_workers_and_does_not_migrate(servers: dict[str, Server]) -> None:
     server = servers["production"]
     ready = server.get("/health/ready", lambda _: server.output.count("startup complete") == 2)
