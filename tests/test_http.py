@@ -308,6 +308,15 @@ def test_every_input_has_an_example(app: FastAPI) -> None:
                 assert known or field["type"] in ("boolean", "string"), (schema["title"], name)
 
 
+def test_every_answer_has_examples(app: FastAPI) -> None:
+    schemas = app.openapi()["components"]["schemas"]
+    assert schemas["UserRead"]["properties"]["username"]["examples"] == ["ana_souza"]
+    for name in ("UserRead", "TokenPair", "SessionRead", "Check", "Health"):
+        for field, schema in schemas[name]["properties"].items():
+            text = schema.get("type") == "string" and "format" not in schema
+            assert not text or {"examples", "const"} & schema.keys(), (name, field)
+
+
 def test_passwords_are_written_only(app: FastAPI) -> None:
     schemas = app.openapi()["components"]["schemas"]
     assert schemas["UserRegister"]["properties"]["password"]["writeOnly"] is True

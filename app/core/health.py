@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from fastapi import Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import text
 
 from app.core import database
@@ -26,11 +26,11 @@ class Check(BaseModel):
 
     ok: bool
     ms: float
-    detail: str
+    detail: str = Field(examples=["answers"])
 
 
 class Health(BaseModel):
-    status: str
+    status: str = Field(examples=["ready"])
     checks: dict[str, Check]
 
 

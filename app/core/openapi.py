@@ -5,6 +5,7 @@ with a path parameter 404, one that needs a token 401 and 403, and so on. What d
 form, a router names: `responses={429: {}}`.
 """
 
+import re
 from typing import Any
 
 from fastapi import FastAPI
@@ -50,12 +51,34 @@ def _complete(document: Schema) -> None:
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= problem.pop("$defs")
     schemas["Problem"] = problem
+    _share_examples(schemas)
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             for status in _errors(path, method, operation):
                 operation["responses"][str(status)] = _response(status)
             operation["responses"] = dict(sorted(operation["responses"].items()))
             _note_etag(operation, schemas)
+
+
+_ENTITY = re.compile(r"(\w+?)(Create|Register|Update|Replace|Read)")
+
+
+def _share_examples(schemas: Schema) -> None:
+    """Show in `UserRead` the examples of `UserCreate`: an example is written once, like a rule."""
+    known: dict[tuple[str, str], Any] = {}
+    for name, schema in schemas.items():
+        if match := _ENTITY.fullmatch(name):
+            for field, value in schema.get("properties", {}).items():
+                for each in (value, *value.get("anyOf", ())):
+                    if "examples" in each:
+                        known.setdefault((match[1], field), each["examples"])
+    for name, schema in schemas.items():
+        match = _ENTITY.fullmatch(name)
+        if match and match[2] == "Read":
+            for field, value in schema["properties"].items():
+                examples = [1] if field == "id" else known.get((match[1], field))
+                if examples and "examples" not in value:
+                    value["examples"] = examples
 
 
 def _errors(path: str, method: str, operation: Schema) -> list[int]:

@@ -12,10 +12,10 @@ MailedToken = Annotated[str, Field(min_length=1, max_length=200, examples=["kX0v
 class TokenPair(ReadSchema):
     """expires_in: seconds until the access token ends."""
 
-    access_token: str
+    access_token: str = Field(examples=["eyJhbGciOi…"])
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the scheme's name
-    expires_in: int
-    refresh_token: str
+    expires_in: int = Field(examples=[900])
+    refresh_token: str = Field(examples=["kX0v…"])
 
 
 class RefreshRequest(InputSchema):
@@ -42,8 +42,8 @@ class SessionRead(ReadSchema):
     signed_in_at: datetime
     created_at: datetime = Field(serialization_alias="last_used_at")
     expires_at: datetime
-    user_agent: str | None
-    address: str | None
+    user_agent: str | None = Field(examples=["Firefox"])
+    address: str | None = Field(examples=["192.0.2.7"])
 
 
 class SessionParams(ListParams):

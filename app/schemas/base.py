@@ -204,10 +204,14 @@ class ListParams(InputSchema):
     """
 
     skip: Annotated[int, BeforeValidator(_digits_only)] = Field(
-        0, ge=0, le=INT32, description="Rows to leave out. For deep pages, follow `next_cursor`."
+        0,
+        ge=0,
+        le=INT32,
+        description="Rows to leave out. For deep pages, follow `next_cursor`.",
+        examples=[0],
     )
     limit: Annotated[int, BeforeValidator(_digits_only)] = Field(
-        20, ge=1, le=100, description="Rows in a page."
+        20, ge=1, le=100, description="Rows in a page.", examples=[20]
     )
     cursor: str | None = Field(
         None, max_length=2000, description="`next_cursor` of the page before, instead of `skip`."
