@@ -188,6 +188,13 @@ def test_a_module_without_a_router_is_skipped(tree: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_router_of_another_name_is_told(tree: Path) -> None:
+    feature = FEATURE.replace("router = ", "notes = ").replace("@router", "@notes")
+    (tree / "app/api/notes.py").write_text(feature, "utf-8")
+    done = run(tree, "import app.api")
+    assert "app/api/notes.py: call it `router`, not `notes`" in done.stderr
+
+
 @pytest.mark.parametrize("folder", ["api", "models"])
 def test_a_module_that_cannot_be_imported_fails_with_file_and_line(tree: Path, folder: str) -> None:
     (tree / f"app/{folder}/notes.py").write_text("x = 1\nimport nothing_like_it\n", "utf-8")

@@ -6,14 +6,15 @@ import socket
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 import run as run_py
-from tests.servers import Process, Server, copy_tree, free_port, run
+from tests.servers import PATIENCE, Process, Server, copy_tree, free_port, run
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="process groups and signals are POSIX")
 
@@ -200,13 +201,23 @@ def list_fresh() -> list[str]:
 """
 
 
-def test_a_new_file_is_served_and_a_deleted_one_is_not(
+def wait_for(condition: Callable[[], bool], server: Server) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, server.output
+        time.sleep(0.02)
+
+
+def test_a_new_file_is_served_a_broken_one_is_told_and_a_deleted_one_is_gone(
     servers: dict[str, Server], tree: Path
 ) -> None:
     server, module = servers["development"], tree / "app" / "api" / "fresh.py"
     server.get("/health/live")
     module.write_text(NEW_MODULE, "utf-8")
     assert server.get("/api/v1/fresh", lambda answer: answer.is_success).json() == ["here"]
+    module.write_text("router = (\n", "utf-8")  # half of it, saved too early
+    wait_for(lambda: "✗ app/api/fresh.py, line 1: SyntaxError" in server.output, server)
+    assert "Traceback" not in server.output
     module.unlink()
     server.get("/api/v1/fresh", lambda answer: answer.status_code == 404)
 

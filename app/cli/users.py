@@ -26,9 +26,10 @@ def create(
 ) -> None:
     """Make a user, or an administrator with --admin. The password is asked for."""
     # Imported here: the services would make every start of the server a tenth slower.
-    from app.cli.accounts import make_account, prepare_database
+    from app.cli.accounts import check_names, make_account, prepare_database
 
     prepare_database()
+    check_names(username, email)  # before a password is typed twice for nothing
     made = make_account(username, email, read_password(password_stdin), admin=admin)
     console.print(f"[green]✓[/] {made.username} ({made.role}) can log in.")
 

@@ -68,6 +68,7 @@ class _Exchange:
         self.status = 0  # until the answer starts
         self.replaced = False
         self.received = 0  # bytes of the body
+        self.ended = 0.0  # when the last piece of the answer was sent
 
     async def run(self) -> None:
         started = time.perf_counter()
@@ -82,7 +83,7 @@ class _Exchange:
                 raise  # too late for an answer: the server closes the connection
             await problem(500, "Something went wrong here.")(self.scope, _nothing, self.send)
         finally:
-            self.log(time.perf_counter() - started)
+            self.log((self.ended or time.perf_counter()) - started)
             request_id.reset(token)
 
     async def receive(self) -> Message:
@@ -110,6 +111,7 @@ class _Exchange:
             self.add_headers(headers)
         if not self.replaced:
             await self._send(message)
+        self.ended = time.perf_counter()  # what runs later is not the request's time
 
     async def replace(self, headers: MutableHeaders) -> None:
         kept = {k: v for k, v in headers.items() if k not in ("content-type", "content-length")}

@@ -8,9 +8,7 @@ coroutine never waits, and needs no event loop. Nothing of FastAPI is written ag
 
 import functools
 import inspect
-import random
 import threading
-import time
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack
 from typing import Any
@@ -25,12 +23,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.responses import StreamingResponse
 
-from app.core.db_errors import is_transient
-from app.core.engines import has_committed
+from app.core.retries import run_with_retries
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
-ATTEMPTS = 3  # of a request that the database refused with a deadlock or the like
 STACKS = ("fastapi_inner_astack", "fastapi_function_astack")
 
 
@@ -46,16 +42,10 @@ _hop = _Hop()
 
 def run_request(handle: Handler, request: Request) -> Response:
     """The request, and once more as a whole when the database chose it as the victim."""
-    for attempt in range(1, ATTEMPTS + 1):
-        has_committed.set(False)
-        try:
-            return _run_once(handle, request)
-        except Exception as error:
-            if attempt == ATTEMPTS or has_committed.get() or not is_transient(error):
-                raise
-        _rewind_files(request)
-        time.sleep(random.uniform(0.005, 0.03) * attempt)  # noqa: S311 - to part two rivals
-    raise AssertionError("unreachable")
+    return run_with_retries(
+        functools.partial(_run_once, handle, request),
+        before_next=functools.partial(_rewind_files, request),
+    )
 
 
 def _rewind_files(request: Request) -> None:

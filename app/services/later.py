@@ -2,7 +2,10 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
+
+from app.core.retries import run_with_retries
 
 logger = logging.getLogger(__name__)
 
@@ -15,6 +18,6 @@ class Later(Protocol):
 
 def run_logged(function: Callable[..., None], *arguments: Any) -> None:
     try:
-        function(*arguments)
+        run_with_retries(partial(function, *arguments))
     except Exception:
         logger.exception("Failed after the answer was sent: %s", function.__qualname__)

@@ -1,0 +1,32 @@
+"""Deadlocks, serialisation failures and lock timeouts: the whole use case runs again."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from app.core.db_errors import is_transient
+from app.core.engines import has_committed
+
+T = TypeVar("T")
+
+ATTEMPTS = 3
+
+
+def run_with_retries(work: Callable[[], T], *, before_next: Callable[[], None] | None = None) -> T:
+    """What `work` returns, which opens a session of its own each time that it is called.
+
+    It is not run again once it has committed: then a part of it is done. Requests and what is done
+    after them come through here; a script calls it around its `session_scope()`.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        has_committed.set(False)
+        try:
+            return work()
+        except Exception as error:
+            if attempt == ATTEMPTS or has_committed.get() or not is_transient(error):
+                raise
+        if before_next is not None:
+            before_next()
+        time.sleep(random.uniform(0.005, 0.03) * attempt)  # noqa: S311 - to part two rivals
+    raise AssertionError("unreachable")
