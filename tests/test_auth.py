@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from jose import jwt
 from passlib.hash import bcrypt
 
+from app.core import security
 from app.core.columns import utcnow
 from app.core.config import get_settings
 from app.core.database import Database
@@ -83,6 +84,23 @@ def test_every_failed_login_gets_the_same_answer(client: TestClient) -> None:
         answers.append(response.json() | {"request_id": ""})
     assert answers == [answers[0]] * len(tries)
     assert answers[0]["status"] == 401
+
+
+def test_an_unknown_name_costs_a_hash_as_well(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the time of the answer tells who has an account."""
+    context, hashed = security._context(), []
+    verify = context.verify_and_update
+
+    def watched(password: str, against: str) -> Any:
+        hashed.append(against)
+        return verify(password, against)
+
+    monkeypatch.setattr(context, "verify_and_update", watched)
+    data = {"username": "nobody", "password": PASSWORD}
+    assert client.post("/auth/login", data=data).status_code == 401
+    assert [each.startswith("$argon2id$") for each in hashed] == [True]
 
 
 def test_login_tells_when_but_is_no_change_of_the_account(client: TestClient, user: User) -> None:

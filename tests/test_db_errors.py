@@ -166,7 +166,14 @@ def test_a_value_cannot_pose_as_the_name_of_a_constraint() -> None:
 
 
 def test_a_mistake_in_sql_is_a_bug_and_not_the_clients_error() -> None:
-    assert answer(text("SELECT nothing FROM nowhere")) is None
+    assert answer(text("SELEC 1")) is None
+
+
+@pytest.mark.parametrize("query", ["SELECT 1 FROM nowhere", "SELECT no_column FROM users"])
+def test_a_database_that_was_not_migrated_is_503_and_says_so(query: str) -> None:
+    error = answer(text(query))
+    assert error is not None
+    assert (error.status, "migrate it" in error.detail) == (503, True)
 
 
 def sqlite_error(name: str) -> sqlite3.OperationalError:

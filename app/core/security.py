@@ -53,7 +53,8 @@ def hash_password(password: str) -> str:
 def verify_password(password: str, hashed: str | None) -> tuple[bool, str | None]:
     """Whether the password is right, and a new hash where the old one is of an outdated kind.
 
-    hashed: None when there is no such account. It takes the same time.
+    hashed: None when there is no such account. It takes the same time. (An old bcrypt hash takes
+    another, until its owner logs in.)
     """
     if len(password) > PASSWORD_INPUT_MAX:
         return False, None
