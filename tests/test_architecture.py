@@ -139,19 +139,7 @@ def test_every_table_has_what_the_house_asks_for() -> None:
 # --- Discovery: in a copy of the tree, as a person works on it --------------------------------
 
 
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "app", tmp_path / "app", ignore=ignore)
-    return tmp_path
-
-
-def run(tree: Path, code: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
-
-
-FEATURE = '''
+ROUTER = """
 from app.core.routing import APIRouter
 
 router = APIRouter(prefix="/notes", tags=["notes"])
@@ -159,46 +147,83 @@ router = APIRouter(prefix="/notes", tags=["notes"])
 
 @router.get("")
 def list_notes() -> list[str]:
-    """List notes."""
     return []
-'''
+"""
+MODEL = """
+from app.models.base import Base, IdMixin
 
 
-def test_a_dropped_in_module_is_found(tree: Path) -> None:
-    (tree / "app/api/notes.py").write_text(FEATURE, "utf-8")
-    (tree / "app/models/note.py").write_text(
-        "from app.models.base import Base, IdMixin\n\n"
-        "class Note(Base, IdMixin):\n    __tablename__ = 'notes'\n",
-        "utf-8",
-    )
-    done = run(
-        tree,
-        "from app.main import app; from app.models import Base; "
-        "print('/api/v1/notes' in app.openapi()['paths'], 'notes' in Base.metadata.tables)",
-    )
-    assert done.stdout == "True True\n", done.stderr
+class Note(Base, IdMixin):
+    __tablename__ = "notes"
+"""
+BROKEN = "x = 1\nimport nothing_like_it\n"
+
+# What a person dropped in, by path below app/, and what is run then.
+TREES = {
+    "feature": (
+        {"api/notes.py": ROUTER, "models/note.py": MODEL},
+        """
+from app.main import app
+from app.models import Base
+print("/api/v1/notes" in app.openapi()["paths"], "notes" in Base.metadata.tables)
+""",
+    ),
+    "unfinished": (
+        {
+            f"{folder}/{name}.py": content
+            for folder in ("api", "models", "services", "schemas")
+            for name, content in {"a": "", "b": '"""To be written."""', "c": "import re"}.items()
+        },
+        "import app.main",
+    ),
+    "misnamed": (
+        {"api/notes.py": ROUTER.replace("router = ", "notes = ").replace("@router", "@notes")},
+        "import app.api",
+    ),
+    "broken api": ({"api/notes.py": BROKEN}, "import app.api"),
+    "broken models": ({"models/notes.py": BROKEN}, "import app.models"),
+}
 
 
-def test_a_module_without_a_router_is_skipped(tree: Path) -> None:
-    contents = {"a": "", "b": '"""To be written."""\n', "c": "import fastapi\n"}
-    for folder in ("api", "models", "services", "schemas"):
-        for name, content in contents.items():
-            (tree / f"app/{folder}/{name}.py").write_text(content, "utf-8")
-    done = run(tree, "import app.main")
-    assert done.returncode == 0, done.stderr
+@pytest.fixture(scope="module")
+def processes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess.Popen[str]]:
+    """One for each tree, all started together."""
+    started = {}
+    for name, (files, code) in TREES.items():
+        tree = tmp_path_factory.mktemp("tree")
+        shutil.copytree(ROOT / "app", tree / "app")
+        for path, content in files.items():
+            (tree / "app" / path).write_text(content, "utf-8")
+        started[name] = subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=tree,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    return started
 
 
-def test_a_router_of_another_name_is_told(tree: Path) -> None:
-    feature = FEATURE.replace("router = ", "notes = ").replace("@router", "@notes")
-    (tree / "app/api/notes.py").write_text(feature, "utf-8")
-    done = run(tree, "import app.api")
-    assert "app/api/notes.py: call it `router`, not `notes`" in done.stderr
+def test_a_dropped_in_module_is_found(processes: dict[str, Any]) -> None:
+    said, errors = processes["feature"].communicate()
+    assert said == "True True\n", errors
+
+
+def test_a_module_without_a_router_is_skipped(processes: dict[str, Any]) -> None:
+    _, errors = processes["unfinished"].communicate()
+    assert processes["unfinished"].returncode == 0, errors
+
+
+def test_a_router_of_another_name_is_told(processes: dict[str, Any]) -> None:
+    _, errors = processes["misnamed"].communicate()
+    assert "app/api/notes.py: call it `router`, not `notes`" in errors
 
 
 @pytest.mark.parametrize("folder", ["api", "models"])
-def test_a_module_that_cannot_be_imported_fails_with_file_and_line(tree: Path, folder: str) -> None:
-    (tree / f"app/{folder}/notes.py").write_text("x = 1\nimport nothing_like_it\n", "utf-8")
-    done = run(tree, f"import app.{folder}")
-    assert done.returncode == 1
-    assert f'{Path("app") / folder / "notes.py"}", line 2' in done.stderr
-    assert "nothing_like_it" in done.stderr
+def test_a_module_that_cannot_be_imported_fails_with_file_and_line(
+    processes: dict[str, Any], folder: str
+) -> None:
+    _, errors = processes[f"broken {folder}"].communicate()
+    assert processes[f"broken {folder}"].returncode == 1
+    assert f'{Path("app") / folder / "notes.py"}", line 2' in errors
+    assert "nothing_like_it" in errors

@@ -178,17 +178,6 @@ def test_it_uses_importable_packages_as_they_are(servers: dict[str, Server], tre
     assert (tree / "app.db").exists()  # beside run.py, though it was started somewhere else
 
 
-def test_a_change_restarts_the_worker_without_migrating(
-    servers: dict[str, Server], tree: Path
-) -> None:
-    server = servers["development"]
-    server.get("/openapi.json")
-    main = tree / "app" / "main.py"
-    main.write_text(main.read_text("utf-8").replace("Register, press", "Register now, press"))
-    server.get("/openapi.json", lambda answer: "Register now" in answer.text)
-    assert server.output.count("Database schema") == 1
-
-
 NEW_MODULE = """
 from app.core.routing import APIRouter
 
@@ -208,9 +197,10 @@ def wait_for(condition: Callable[[], bool], server: Server) -> None:
         time.sleep(0.02)
 
 
-def test_a_new_file_is_served_a_broken_one_is_told_and_a_deleted_one_is_gone(
+def test_a_change_restarts_the_worker_without_migrating(
     servers: dict[str, Server], tree: Path
 ) -> None:
+    """A file that is new, broken, mended by being deleted: what happens on a stage."""
     server, module = servers["development"], tree / "app" / "api" / "fresh.py"
     server.get("/health/live")
     module.write_text(NEW_MODULE, "utf-8")
@@ -220,6 +210,7 @@ def test_a_new_file_is_served_a_broken_one_is_told_and_a_deleted_one_is_gone(
     assert "Traceback" not in server.output
     module.unlink()
     server.get("/api/v1/fresh", lambda answer: answer.status_code == 404)
+    assert server.output.count("Database schema") == 1
 
 
 def test_production_starts_workers_and_does_not_migrate(servers: dict[str, Server]) -> None:
