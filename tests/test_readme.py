@@ -27,10 +27,9 @@ COMMANDS = {
     ),
     "python run.py test --database postgresql://postgres@127.0.0.1/app_test": "tests/test_cli.py",
     "python run.py test --database mysql://root@127.0.0.1/app_test": "tests/test_cli.py",
-    "python run.py migrate": "here",
+    "python run.py migrate": "tests/test_cli.py",
     "cp .env.example .env": "tests/test_settings.py",
     'alembic revision --autogenerate -m "add notes"': "here",
-    "alembic upgrade head": "tests/test_migrations.py",
     "alembic downgrade -1": "tests/test_migrations.py",
     "alembic current": "here",
     "bash .ci/run": "by itself",
@@ -101,8 +100,8 @@ def test_the_guide_makes_a_feature(tmp_path: Path) -> None:
         return done.stdout + done.stderr
 
     run("alembic", "revision", "--autogenerate", "-m", "add notes")
-    run("run", "migrate")
-    assert "(head)" in run("alembic", "current")
+    assert "0001" in run("alembic", "current")
+    # The tests of the copy begin by applying the new one, to a database of their own.
     if DATABASE_URL != "sqlite://":
         environment["TEST_DATABASE_URL"] = f"sqlite:///{tmp_path}/test.db"
     tests = run("pytest", "tests/test_notes.py", "tests/test_access.py", "-k", "note or row")
