@@ -74,8 +74,7 @@ class AccountService:
                 db,
                 update(User)
                 .where(User.id == used.user_id, *active())
-                .values(email_verified_at=utcnow(), version=User.version + 1)
-                .execution_options(synchronize_session=False),
+                .values(email_verified_at=utcnow(), version=User.version + 1),
             )
         db.commit()
         if used is None:
