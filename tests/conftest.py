@@ -13,7 +13,8 @@ import pytest
 from alembic import command
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, event
+from sqlalchemy.orm import ORMExecuteState, Session
 from sqlalchemy.pool import StaticPool
 
 from app.cli.testing import prepare
@@ -25,6 +26,7 @@ from app.models import Base
 from app.models.user import Role, User
 from tests import DATABASE_URL
 from tests.factories import make_user, sign_in
+from tests.plans import PLANNERS, find_full_scans
 from tests.support import Counter, Recorder, alembic_config
 
 Headers = dict[str, str]
@@ -53,6 +55,20 @@ def empty(target: Database) -> None:
     with target.engine.begin() as connection:
         for table in reversed(Base.metadata.sorted_tables):
             connection.execute(table.delete())
+
+
+@pytest.fixture(autouse=True)
+def no_lazy_loads() -> Iterator[None]:
+    """A relationship that is loaded when somebody looks at it costs a query for each row."""
+
+    def refuse(state: ORMExecuteState) -> None:
+        if state.is_select and state.lazy_loaded_from is not None:
+            owner = state.lazy_loaded_from.class_.__name__
+            raise AssertionError(f"{owner}: {state.loader_strategy_path} was not loaded before.")
+
+    event.listen(Session, "do_orm_execute", refuse)
+    yield
+    event.remove(Session, "do_orm_execute", refuse)
 
 
 @pytest.fixture(scope="session")
@@ -106,6 +122,14 @@ def admin_headers(admin: User) -> Headers:
 def count_statements() -> Callable[[], Counter]:
     """`with count_statements() as statements:` lists the SQL that ran in the block."""
     return lambda: Counter(database_module.database)
+
+
+@pytest.fixture
+def full_scans(client: TestClient) -> Callable[..., list[str]]:
+    """`full_scans("/users?role=admin", headers)`: what a GET reads without the help of an index."""
+    if database.engine.dialect.name not in PLANNERS:
+        pytest.skip("MariaDB reads small tables whole, whatever indexes they have")
+    return lambda path, headers=None: find_full_scans(client, path, headers or {})
 
 
 @pytest.fixture

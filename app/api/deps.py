@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.core.config import get_settings
 from app.core.database import get_db
 from app.core.errors import BadRequestError, ForbiddenError, UnauthorizedError
+from app.core.openapi import VISITOR
 from app.core.security import AccessClaims, read_access_token
 from app.models.user import Role, User
 from app.services.auth_service import AuthService
@@ -23,8 +24,10 @@ SessionDep = Annotated[Session, Depends(get_db)]
 
 # --- Who asks --------------------------------------------------------------------------------
 
+LOGIN = f"{get_settings().api_prefix}/auth/login"
+
 bearer = OAuth2PasswordBearer(
-    tokenUrl=f"{get_settings().api_prefix}/auth/login",
+    tokenUrl=LOGIN,
     auto_error=False,  # the error is ours, like every other one
     description="Sign in with username or email and password.",
 )
@@ -44,6 +47,19 @@ def get_current_user(db: SessionDep, claims: ClaimsDep) -> User:
 
 
 CurrentUser = Annotated[User, Depends(get_current_user)]
+
+
+visitor_bearer = OAuth2PasswordBearer(tokenUrl=LOGIN, auto_error=False, scheme_name=VISITOR)
+
+
+def get_visitor(
+    db: SessionDep, token: Annotated[str | None, Depends(visitor_bearer)]
+) -> User | None:
+    return AuthService.authenticate(db, read_access_token(token)) if token else None
+
+
+# For routes that are open to all, and show more to those who are signed in. A bad token is a 401.
+Visitor = Annotated[User | None, Depends(get_visitor)]
 
 
 def get_admin(user: CurrentUser) -> User:

@@ -73,7 +73,7 @@ def to_app_error(error: Exception) -> AppError | None:
     if isinstance(error, StaleDataError):
         return ConflictError("Somebody else changed this at the same time. Read it and try again.")
     if isinstance(error, OverflowError):  # SQLite's driver, on an integer over 64 bits
-        return InvalidError("A number is out of range.", field="")
+        return InvalidError("A number is out of range.")
     return _from_driver(error) if isinstance(error, DBAPIError) else None
 
 
@@ -85,9 +85,9 @@ def _from_driver(error: DBAPIError) -> AppError | None:
         # PostgreSQL and SQLite use one code for both directions; the statement tells them apart.
         if (error.statement or "").lstrip().upper().startswith("DELETE"):
             return ConflictError("Something else still refers to this.")
-        return InvalidError("It refers to something that does not exist.", field="")
+        return InvalidError("It refers to something that does not exist.")
     if code in NOT_ACCEPTED:
-        return InvalidError("The database does not accept this value.", field="")
+        return InvalidError("The database does not accept this value.")
     if code in SCHEMA or (code == "SQLITE_ERROR" and "no such" in str(error.orig)):
         return UnavailableError("The database has not the tables of this code: migrate it.")
     if code in DEADLOCK or code in TIMEOUT:
@@ -95,7 +95,7 @@ def _from_driver(error: DBAPIError) -> AppError | None:
     if code in AWAY or (isinstance(code, str) and code.startswith(AWAY_PREFIXES)):
         return UnavailableError("The database does not answer.")
     if code is None and type(error.orig).__name__ == "DataError":  # psycopg, on a NUL character
-        return InvalidError("The database does not accept this value.", field="")
+        return InvalidError("The database does not accept this value.")
     if code is None and (error.connection_invalidated or _is_operational(error)):
         return UnavailableError("The database does not answer.")
     return None

@@ -13,16 +13,23 @@ AppError
 └── UnavailableError           503  the database is away or busy
 """
 
+# What is wrong where in the input: (("items", 3, "name"), "is already taken").
+FieldErrors = list[tuple[tuple[str | int, ...], str]]
+
 
 class AppError(Exception):
-    """An expected failure with a message that the client may read."""
+    """An expected failure with a message that the client may read.
+
+    errors: the parts of the input that caused it, if there are several.
+    """
 
     status = 500
     title = "Internal Server Error"
 
-    def __init__(self, detail: str, **headers: str) -> None:
+    def __init__(self, detail: str, errors: FieldErrors | None = None, **headers: str) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.errors = errors or []
         # Keywords cannot hold a dash: Retry_After stands for Retry-After.
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
@@ -68,14 +75,16 @@ class UnsupportedMediaTypeError(AppError):
 class InvalidError(AppError):
     """Invalid input that only the service can tell, shown like any other 422.
 
-    field: the name of the field in the request's body.
+    field: the name of the field in the request's body, or query.
     """
 
     status = 422
     title = "Unprocessable Content"
 
-    def __init__(self, detail: str, field: str) -> None:
-        super().__init__(detail)
+    def __init__(
+        self, detail: str, field: str | None = None, errors: FieldErrors | None = None
+    ) -> None:
+        super().__init__(detail, errors or ([((field,), detail)] if field else None))
         self.field = field
 
 

@@ -14,6 +14,9 @@ from app.core.problems import MEDIA_TYPE, Problem
 
 Schema = dict[str, Any]
 
+# The security scheme of operations that need no token, and take one. FastAPI cannot say that.
+VISITOR = "Visitor"
+
 ERRORS = {
     400: ("Malformed, or a proof that is wrong.", "The body is not JSON."),
     401: ("Not signed in, or the session has ended.", "Sign in first."),
@@ -52,8 +55,11 @@ def _complete(document: Schema) -> None:
     schemas |= problem.pop("$defs")
     schemas["Problem"] = problem
     _share_examples(schemas)
+    document["components"].get("securitySchemes", {}).pop(VISITOR, None)
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
+            if operation.get("security") == [{VISITOR: []}]:
+                operation["security"] = [{}, {"OAuth2PasswordBearer": []}]
             for status in _errors(path, method, operation):
                 operation["responses"][str(status)] = _response(status)
             operation["responses"] = dict(sorted(operation["responses"].items()))
@@ -94,8 +100,8 @@ def _errors(path: str, method: str, operation: Schema) -> list[int]:
         errors |= {404}
     if if_match:
         errors |= {400, 412}
-    if operation.get("security"):
-        errors |= {401, 403}
+    if security := operation.get("security"):
+        errors |= {401} if {} in security else {401, 403}
     if method != "get":
         errors |= {409}
     if path != "/health/live":

@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}  # new names of RFC 9110
+INVALID = "The request is not valid."
 LONGEST_PATTERN = 60  # characters of a regular expression that help a person
 
 
@@ -43,7 +44,9 @@ class Problem(BaseModel):
     status: int = Field(examples=[404])
     detail: str = Field(examples=["User not found."])
     request_id: str = Field(examples=["5f0c6c7d2f8e4d3b"], description="To be found in the logs.")
-    errors: list[FieldProblem] | None = Field(None, description="The fields of a 422.")
+    errors: list[FieldProblem] | None = Field(
+        None, description="The parts of the input that caused it."
+    )
 
 
 def problem(
@@ -78,12 +81,13 @@ def add_error_handlers(app: FastAPI) -> None:
 
 def _on_app_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AppError)
-    errors = None
-    if isinstance(error, InvalidError) and error.field:
-        part = "query" if request.method == "GET" else "body"
-        errors = [{"loc": [part, error.field], "msg": error.detail, "type": "value_error"}]
-        return problem(422, "The request is not valid.", title=error.title, errors=errors)
-    return problem(error.status, error.detail, title=error.title, headers=error.headers)
+    part = "query" if request.method == "GET" else "body"
+    errors = [
+        {"loc": [part, *loc], "msg": message, "type": "value_error"}
+        for loc, message in error.errors
+    ]
+    detail = INVALID if errors and isinstance(error, InvalidError) else error.detail
+    return problem(error.status, detail, title=error.title, headers=error.headers, errors=errors)
 
 
 def _on_http_error(request: Request, error: Exception) -> Response:
@@ -107,7 +111,7 @@ def _on_invalid(request: Request, error: Exception) -> Response:
         {"loc": list(each["loc"]), "msg": _message(each), "type": each["type"]}
         for each in error.errors()
     ]
-    return problem(422, "The request is not valid.", title=InvalidError.title, errors=errors)
+    return problem(422, INVALID, title=InvalidError.title, errors=errors)
 
 
 def _message(error: Mapping[str, Any]) -> str:

@@ -1,13 +1,15 @@
 """What the tables share: one base and mixins to choose from."""
 
 import enum
+import unicodedata
 import uuid
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, Connection, Enum, MetaData, String, Text, event, func, inspect
+from sqlalchemy import JSON, Connection, Enum, MetaData, Numeric, String, Text, event, func, inspect
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
@@ -41,6 +43,7 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         datetime: UtcDateTime(),
         dict[str, Any]: JSON(),
+        Decimal: Numeric(10, 2),  # money; a float could not hold 0.10
         # Stored by value as text: a native enum cannot lose a member on PostgreSQL.
         enum.Enum: Enum(
             enum.Enum,
@@ -114,11 +117,13 @@ def unique_key(of: str, length: int) -> MappedColumn[str | None]:
 
     A plain unique constraint over text made comparable in Python: MariaDB has neither an index
     over `lower(...)` nor one over a part of the rows, and the others fold ASCII only.
+
+    length: of the folded text, which may be three times as long (`ß` is folded to `ss`).
     """
 
     def derive(row: Any) -> str | None:
-        value = getattr(row, of)
-        return None if getattr(row, "is_deleted", False) else value.casefold()
+        value: str = unicodedata.normalize("NFC", getattr(row, of)).casefold()
+        return None if getattr(row, "is_deleted", False) else value
 
     return mapped_column(
         String(length), unique=True, sort_order=95, info={"derive": derive, "hidden": True}

@@ -7,19 +7,23 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from app.schemas.types import (
     INT32,
+    Count,
     Email,
     Flag,
     Float,
     Id,
     Int,
     JsonId,
+    Money,
     Password,
+    Price,
     digits_only,
     line,
     text,
 )
 
 __all__ = [
+    "Count",
     "Email",
     "Flag",
     "Float",
@@ -28,8 +32,10 @@ __all__ = [
     "Int",
     "JsonId",
     "ListParams",
+    "Money",
     "Page",
     "Password",
+    "Price",
     "ReadSchema",
     "SearchParams",
     "UpdateSchema",

@@ -1,8 +1,10 @@
 """Types that the schemas share. What passes them fits its column on every database."""
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Annotated, Any
 
 from annotated_types import GroupedMetadata
@@ -15,6 +17,7 @@ from pydantic import (
     SecretStr,
     StrictBool,
     StringConstraints,
+    WithJsonSchema,
 )
 
 from app.core.config import get_settings
@@ -39,6 +42,10 @@ TEXT_PATTERN = rf"^[^{_TEXT}]*[^{_TEXT}{_BREAKS}{_UNSEEN}][^{_TEXT}]*$"
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+# What NUMERIC(10, 2) holds; a price is more than nothing.
+MONEY_PATTERN = r"^(0|[1-9][0-9]{0,7})(\.[0-9]{1,2})?$"
+PRICE_PATTERN = r"^([1-9][0-9]{0,7}(\.[0-9]{1,2})?|0\.[1-9][0-9]?|0\.0[1-9])$"
+
 EMAIL_PATTERN = rf"^{_ATOM}(\.?{_ATOM}){{0,63}}@({_LABEL}\.)+[A-Za-z]{{2,63}}$"
 
 
@@ -90,6 +97,29 @@ class _Constraints(GroupedMetadata):
         return iter(self.constraints)
 
 
+def _read_money(value: object) -> Decimal:
+    """An amount written as text or as a number, exactly.
+
+    0.1 + 0.2 is 0.30000000000000004 in JavaScript: what is off by no more than that is meant.
+    """
+    if isinstance(value, Decimal):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 10**8:
+        cents = round(value * 100)
+        if math.isclose(value * 100, cents, rel_tol=1e-12):
+            return Decimal(cents).scaleb(-2)
+    if isinstance(value, str) and re.fullmatch(MONEY_PATTERN, value):
+        return Decimal(value).quantize(Decimal("0.01"))
+    raise ValueError("write an amount with at most 8 digits, and 2 behind the point")
+
+
+def _money(pattern: str, minimum: Decimal) -> _Constraints:
+    text = {"type": "string", "pattern": pattern}
+    number = {"type": "number", "minimum": float(minimum), "maximum": 99_999_999.99}
+    schema = {"anyOf": [text, number | {"multipleOf": 0.01}], "examples": ["19.90"]}
+    return _Constraints(Field(ge=minimum), BeforeValidator(_read_money), WithJsonSchema(schema))
+
+
 def _visible(pattern: str, max_length: int) -> _Constraints:
     return _Constraints(
         StringConstraints(strip_whitespace=True, min_length=1, max_length=max_length),
@@ -120,6 +150,9 @@ def _check_password(password: SecretStr) -> SecretStr:
 
 Id = Annotated[int, Field(ge=1, le=INT32, examples=[1]), BeforeValidator(digits_only)]
 JsonId = Annotated[int, Field(ge=1, le=INT32, examples=[1]), BeforeValidator(_number_only)]
+Count = Annotated[int, Field(ge=0, le=INT32, examples=[3]), BeforeValidator(_number_only)]
+Money = Annotated[Decimal, _money(MONEY_PATTERN, Decimal(0))]
+Price = Annotated[Decimal, _money(PRICE_PATTERN, Decimal("0.01"))]
 Flag = StrictBool
 Int = Annotated[int, Field(ge=-INT32, le=INT32), BeforeValidator(_number_only)]
 Float = Annotated[FiniteFloat, BeforeValidator(_float_only)]

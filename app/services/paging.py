@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 from pydantic_core import to_json
-from sqlalchemy import ColumnElement, Select, and_, false, func, literal, or_
+from sqlalchemy import ColumnElement, Select, and_, false, func, inspect, literal, or_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.core.config import get_settings
@@ -36,7 +36,9 @@ def paginate(
     """One page of `statement`, which selects an entity.
 
     Only the columns that `schema` answers with are fetched, as plain values: building entities
-    costs more than the query. One statement with `cursor`, at most two with `skip`.
+    costs more than the query. A schema that shows other entities needs them built; the statement
+    then says how they are loaded: `select(Order).options(selectinload(Order.items))`.
+    One statement with `cursor`, at most two with `skip`, and those of such options.
     """
     model: type[Base] = statement.column_descriptions[0]["entity"]
     if issubclass(model, SoftDeleteMixin) and not include_deleted:
@@ -44,9 +46,10 @@ def paginate(
     statement = statement.where(*_filters(model, params))
     order = _order(model, params.sort)
 
-    names = [name for name in schema.model_fields if name in model.__mapper__.columns]
-    columns = [getattr(model, name) for name in names] + [column for column, _ in order]
-    page = statement.with_only_columns(*columns, maintain_column_froms=True)
+    names = _names_of_values(model, schema)
+    sorted_by = [column for column, _ in order]
+    columns = [getattr(model, name) for name in names] if names else [model]
+    page = statement.with_only_columns(*columns, *sorted_by, maintain_column_froms=True)
     page = page.order_by(*(column.desc() if down else column.asc() for column, down in order))
     if params.cursor is None:
         page = page.offset(params.skip)
@@ -57,16 +60,23 @@ def paginate(
 
     more = len(rows) > params.limit
     rows = rows[: params.limit]
-    width = len(names)
     page_of: Any = Page
     result: Page[Read] = page_of[schema](
-        items=[dict(zip(names, row, strict=False)) for row in rows],
+        items=[dict(zip(names, row, strict=False)) if names else row[0] for row in rows],
         total=None if params.cursor else _total(db, statement, params, len(rows), more),
         skip=None if params.cursor else params.skip,
         limit=params.limit,
-        next_cursor=_write_cursor(rows[-1][width:], model, params) if more else None,
+        next_cursor=_write_cursor(rows[-1][-len(order) :], model, params) if more else None,
     )
     return result
+
+
+def _names_of_values(model: type[Base], schema: type[ReadSchema]) -> list[str]:
+    """The fields of `schema` that a row has; none when some are entities of their own."""
+    mapper = inspect(model)
+    if schema.model_fields.keys() & mapper.relationships.keys():
+        return []
+    return [name for name in schema.model_fields if name in mapper.all_orm_descriptors]
 
 
 def _filters(model: type[Base], params: ListParams) -> list[ColumnElement[bool]]:
@@ -79,6 +89,9 @@ def _filters(model: type[Base], params: ListParams) -> list[ColumnElement[bool]]
             conditions.append(getattr(model, name.removeprefix("min_")) >= value)
         elif name.startswith("max_"):
             conditions.append(getattr(model, name.removeprefix("max_")) <= value)
+        elif isinstance(value, bool):
+            # Not `= true`: for a computed one, such as `stock > 0`, no index would be used.
+            conditions.append(getattr(model, name) if value else ~getattr(model, name))
         else:
             conditions.append(getattr(model, name) == value)
     if isinstance(params, SearchParams) and params.q is not None:
