@@ -119,6 +119,12 @@ def admin_headers(admin: User) -> Headers:
 
 
 @pytest.fixture
+def staff_headers() -> Headers:
+    """Signed in as a moderator."""
+    return sign_in(make_user(role=Role.MODERATOR))
+
+
+@pytest.fixture
 def count_statements() -> Callable[[], Counter]:
     """`with count_statements() as statements:` lists the SQL that ran in the block."""
     return lambda: Counter(database_module.database)

@@ -62,6 +62,12 @@ for _type, _visit in ((String, "visit_string"), (Text, "visit_text"), (Enum, "vi
     compiles(_type, "mysql", "mariadb")(_mysql)
 
 
+@compiles(Text, "mysql", "mariadb")
+def _long_text(type_: Text, compiler: Any, **options: Any) -> str:
+    # MySQL's TEXT ends at 64 KiB, which is no more than 16,000 characters.
+    return _collate("LONGTEXT", "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", options)
+
+
 @compiles(DateTime, "mysql", "mariadb")
 def _with_microseconds(type_: DateTime, compiler: Any, **options: Any) -> str:
     return "DATETIME(6)"

@@ -23,6 +23,7 @@ from app.schemas.types import (
 )
 
 __all__ = [
+    "INT32",
     "Count",
     "Email",
     "Flag",
@@ -39,6 +40,7 @@ __all__ = [
     "ReadSchema",
     "SearchParams",
     "UpdateSchema",
+    "digits_only",
     "left_out",
     "line",
     "sortable",
