@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 
 from app.core.config import ROOT
 from tests import DATABASE_URL
@@ -83,6 +84,7 @@ def test_the_guide_makes_a_feature(tmp_path: Path) -> None:
     for name, listing in zip(names, listings, strict=True):
         (tmp_path / name).write_text(listing, "utf-8")
 
+    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
     url = f"sqlite:///{tmp_path}/app.db"
     command.upgrade(alembic_config(url=url), "head")  # as the first run left it
     environment = {**os.environ, "DATABASE_URL": url, "PYTHONPATH": str(tmp_path)}
@@ -100,7 +102,7 @@ def test_the_guide_makes_a_feature(tmp_path: Path) -> None:
         return done.stdout + done.stderr
 
     run("alembic", "revision", "--autogenerate", "-m", "add notes")
-    assert "0001" in run("alembic", "current")
+    assert run("alembic", "current").split()[0] == head
     # The tests of the copy begin by applying the new one, to a database of their own.
     if DATABASE_URL != "sqlite://":
         environment["TEST_DATABASE_URL"] = f"sqlite:///{tmp_path}/test.db"
