@@ -72,6 +72,26 @@ def migrate_command(
     console.print(migrate(revision))
 
 
+@cli_app.command("seed", epilog="Run it again with more rows, and it adds the rest.")
+def seed_command(
+    rows: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=1, max=1_000_000, help="How many products; the other tables follow."
+        ),
+    ] = 200,
+    seed: Annotated[int, typer.Option(metavar="N", help="Another number gives other rows.")] = 1,
+    locale: Annotated[
+        str, typer.Option(metavar="NAME", help="The language of the data: en_US, pt_BR.")
+    ] = "en_US",
+) -> None:
+    """Fill the development database with believable data."""
+    # Imported here: the models would make every start of the server a tenth slower.
+    from app.cli.seeding import seed_database
+
+    seed_database(rows, seed, locale)
+
+
 def cli(arguments: list[str] | None = None) -> int:
     """Run a command and tell its exit code. What a person can mend is one line, no traceback."""
     command = typer.main.get_command(cli_app)

@@ -1,0 +1,21 @@
+from collections.abc import Iterator
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.cli.planting import Plan
+from app.models.category import Category
+
+MODEL = Category
+AFTER: tuple[str, ...] = ()
+
+
+def number(plan: Plan) -> int:
+    return len(plan.words["categories"])
+
+
+def make(db: Session, plan: Plan) -> Iterator[Category]:
+    taken = set(db.scalars(select(Category.name)))
+    for name, (_, _, *things) in plan.words["categories"].items():
+        if name not in taken:
+            yield Category(name=name, description=", ".join(things))
