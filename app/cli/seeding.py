@@ -1,10 +1,15 @@
 """`python run.py seed`"""
 
+from sqlalchemy import select
+
 from app.cli.accounts import prepare_database
 from app.cli.console import CommandError, console
 from app.cli.planting import Plan, locales, plant
 from app.cli.seeds.users import DEMO, PASSWORD
+from app.core import database
 from app.core.config import get_settings
+from app.core.security import verify_password
+from app.models.user import User
 
 
 def seed_database(rows: int, seed: int, locale: str) -> None:
@@ -17,6 +22,12 @@ def seed_database(rows: int, seed: int, locale: str) -> None:
     prepare_database()
     added = plant(Plan(rows, seed, locale))
     console.print(f"[green]✓[/] {added:,} rows added." if added else "Nothing to add.")
-    console.print(
-        f"Log in as [bold]{'[/], [bold]'.join(DEMO)}[/], with password [bold]{PASSWORD}[/]."
-    )
+    if logins := demo_logins():
+        console.print(f"Log in as {', '.join(logins)}, with password {PASSWORD}.")
+
+
+def demo_logins() -> list[str]:
+    """The demo accounts that have the demo password: a name may be somebody's own."""
+    with database.database.reading() as db:
+        users = db.scalars(select(User).where(User.username.in_(DEMO)).order_by(User.id)).all()
+    return [user.username for user in users if verify_password(PASSWORD, user.hashed_password)[0]]

@@ -19,7 +19,7 @@ def number(plan: Plan) -> int:
 
 def make(db: Session, plan: Plan) -> Iterator[Product]:
     chance, words = plan.chance("products"), plan.words
-    category_ids = dict(db.execute(select(Category.name, Category.id)).tuples().all())
+    category_ids = dict(db.execute(select(Category.name, Category.id)).all())
     taken = set(db.scalars(select(Product.name)))
     shelves = [
         (category_ids.get(name), low, high, thing)

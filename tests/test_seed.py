@@ -1,0 +1,89 @@
+"""`python run.py seed`: data that looks real, the same in each run, and no more of it."""
+
+import re
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.cli.main import cli
+from app.cli.planting import Plan, find_seeds, locales
+from app.core.config import get_settings
+from app.models.product import Product
+from app.models.user import User
+from app.services.base import count
+from tests.factories import make_user
+from tests.support import stored, writing
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def development(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(get_settings(), "environment", "development")
+    monkeypatch.setattr(get_settings(), "migrate_on_start", False)  # the tests' database is ready
+
+
+def words(capture: Capture) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", capture.readouterr().out)
+
+
+def numbers() -> dict[str, int]:
+    with writing() as db:
+        return {name: count(db, seed.MODEL) for name, seed in find_seeds().items()}
+
+
+@pytest.mark.usefixtures("development")
+def test_seed_fills_every_table_once(client: TestClient, capsys: Capture) -> None:
+    plan = Plan(rows=60, seed=1, locale="en_US")
+    assert cli(["seed", "--rows", "60"]) == 0
+    said = words(capsys)
+    assert "rows added." in said
+    assert "Log in as admin, moderator, user, with password demo-demo." in said
+    first = numbers()
+    assert first == {name: seed.number(plan) for name, seed in find_seeds().items()}
+    assert min(first.values()) >= 20
+
+    form = {"username": "admin", "password": "demo-demo"}
+    assert client.post("/auth/login", data=form).status_code == 200
+    assert client.get("/products").json()["total"] == 60
+
+    assert cli(["seed", "--rows", "60"]) == 0
+    assert "Nothing to add." in words(capsys)
+    assert numbers() == first
+    assert cli(["seed", "--rows", "70"]) == 0
+    assert len(stored(Product)) == 70
+
+
+@pytest.mark.parametrize("locale", locales())
+def test_a_seed_gives_the_same_rows_every_time(locale: str) -> None:
+    def made(seed: int) -> list[str]:
+        plan = Plan(rows=500, seed=seed, locale=locale)
+        with writing() as db:
+            rows = find_seeds()["products"].make(db, plan)
+            return [repr(next(rows).to_dict()) for _ in range(500)]
+
+    assert made(1) == made(1)
+    assert made(1) != made(2)
+    assert len(set(made(1))) == 500
+
+
+@pytest.mark.usefixtures("development")
+def test_seed_leaves_what_is_there(capsys: Capture) -> None:
+    make_user(username="Admin")
+    assert cli(["seed", "--rows", "1"]) == 0
+    # Whose password is another one is not named.
+    assert "Log in as moderator, user, with password demo-demo." in words(capsys)
+    assert [user.username for user in stored(User)][:2] == ["Admin", "moderator"]
+
+
+def test_seed_is_for_development(capsys: Capture) -> None:
+    assert cli(["seed"]) == 1
+    assert "for development only" in capsys.readouterr().err
+    assert stored(User) == []
+
+
+@pytest.mark.usefixtures("development")
+def test_seed_knows_its_languages(capsys: Capture) -> None:
+    assert cli(["seed", "--locale", "xx"]) == 1
+    assert "There are: en_US, pt_BR." in capsys.readouterr().err
+    assert cli(["seed", "--rows", "0"]) == 2
