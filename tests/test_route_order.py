@@ -1,0 +1,38 @@
+"""No route stands in another one's way, in whatever order the modules are loaded."""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.testclient import TestClient
+
+from app import api
+
+
+def name_the_route(request: Request) -> None:
+    """In the place of an answer: which route the request came to."""
+    raise HTTPException(418, request.scope["route"].name)
+
+
+def routers() -> list[Any]:
+    names = sorted(module.name for module in pkgutil.iter_modules(api.__path__))
+    modules = [importlib.import_module(f"{api.__name__}.{name}") for name in names]
+    return [module.router for module in modules if hasattr(module, "router")]
+
+
+@pytest.mark.parametrize("order", [list, reversed])
+def test_every_path_leads_to_its_own_route(order: Callable[[Any], Any]) -> None:
+    app = FastAPI(generate_unique_id_function=lambda route: route.name)
+    for router in order(routers()):
+        app.include_router(router, dependencies=[Depends(name_the_route)])
+    client = TestClient(app)
+    for path, operations in app.openapi()["paths"].items():
+        for method, operation in operations.items():
+            for value in ("7", "a-name"):
+                response = client.request(method, re.sub(r"\{\w+\}", value, path))
+                assert response.status_code == 418, (method, path, response.text)
+                assert response.json()["detail"] == operation["operationId"], (method, path)
