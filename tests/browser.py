@@ -2,21 +2,20 @@
 
 import json
 import shutil
-import subprocess
 import time
 from base64 import b64decode
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import pytest
 
-from tests.servers import PATIENCE, free_port
+from tests.servers import PATIENCE, Process, environment, free_port
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the name that the protocol gives to elements
 
 
-class Browser:
+class Browser(Process):
     """Reaches 127.0.0.1 and nothing else: whatever a page wants from outside fails."""
 
     def __init__(self, profile: Path) -> None:
@@ -25,12 +24,9 @@ class Browser:
         if not driver or not chromium:
             pytest.skip("no browser: install chromium and chromedriver to test the pages")
         port = free_port()
-        self.driver = subprocess.Popen(
-            [driver, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        self.http = httpx.Client(
-            base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, trust_env=False
-        )
+        super().__init__([driver, f"--port={port}"], profile.parent, environment())
+        address = f"http://127.0.0.1:{port}"
+        self.http = httpx.Client(base_url=address, timeout=PATIENCE, trust_env=False, verify=False)
         arguments = [
             *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
             *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -42,22 +38,18 @@ class Browser:
             "goog:loggingPrefs": {"performance": "ALL", "browser": "ALL"},
         }
         try:
-            self.until(self.is_up)
+            self.wait_for(self.is_up)
             started = self.ask("POST", "/session", {"capabilities": {"alwaysMatch": options}})
         except BaseException:
-            self.driver.kill()
+            super().__exit__()
             raise
         self.session = f"/session/{started['sessionId']}"
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         try:
             self.ask("DELETE", self.session)
         finally:
-            self.driver.kill()
-            self.driver.wait()
+            super().__exit__()
             self.http.close()
 
     def is_up(self) -> bool:

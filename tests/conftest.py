@@ -25,6 +25,7 @@ from app.main import create_app
 from app.models import Base
 from app.models.user import Role, User
 from tests import DATABASE_URL
+from tests.beside import is_beside, running
 from tests.factories import make_user, sign_in
 from tests.plans import PLANNERS, find_full_scans
 from tests.support import Counter, Recorder, alembic_config
@@ -33,7 +34,16 @@ Headers = dict[str, str]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def schema() -> None:
+def others(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """The tests that run beside these."""
+    with running(request.session.items, tmp_path_factory):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def schema(others: None) -> None:
     """Bring the database to the newest schema, by the migrations."""
     if DATABASE_URL != "sqlite://":
         prepare(DATABASE_URL)  # refuses a database that may be somebody's
@@ -159,5 +169,5 @@ def threaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databa
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What looks back at the whole run comes last."""
-    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+    """What runs beside the others is asked after them; what looks back at the whole run, last."""
+    items.sort(key=lambda item: (item.get_closest_marker("last") is not None, is_beside(item)))

@@ -1,4 +1,4 @@
-"""The app as a process of its own: run.py in a copy of the tree, on a free port."""
+"""Processes of their own: commands, and the app, in a copy of the tree and on a free port."""
 
 import os
 import shutil
@@ -6,10 +6,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import httpx
 
@@ -18,8 +19,13 @@ from app.core.config import ROOT
 PATIENCE = 30.0  # seconds; only what is broken takes as long
 KEPT = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "TMPDIR", "TEMP", "SYSTEMROOT")
 NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv", "venv", ".*_cache", ".env", ".secret_key", ".coverage*", "htmlcov", "*.db*"
+    *(".git", ".venv", "venv", ".*_cache", ".env", ".secret_key", ".coverage*", "htmlcov", "*.db*"),
+    "*.pyc.*",  # what another thread compiles has this name for a moment
 )
+# Taken now: tests change the environment, while others run beside them.
+INHERITED = {
+    name: value for name, value in os.environ.items() if name in KEPT or name.startswith("COV")
+}
 
 
 def copy_tree(target: Path) -> Path:
@@ -30,8 +36,7 @@ def copy_tree(target: Path) -> Path:
 
 def environment(**settings: str) -> dict[str, str]:
     """What a new terminal would have, with these settings and none of the tests'."""
-    names = [name for name in os.environ if name in KEPT or name.startswith("COV")]
-    return {name: os.environ[name] for name in names} | settings
+    return INHERITED | settings
 
 
 def free_port() -> int:
@@ -49,36 +54,77 @@ def run(tree: Path, *arguments: str, python: str = sys.executable, **settings: s
 class Process:
     """A command in a process group of its own, so that what it starts can be ended with it."""
 
-    def __init__(self, command: list[str], cwd: Path, environment: dict[str, str]) -> None:
-        self.log = cwd / f"output-{time.monotonic_ns()}.log"
-        with self.log.open("wb") as log:
+    _alive: ClassVar[set["Process"] | None] = set()  # None: nothing may start any more
+    _lock: ClassVar[threading.Lock] = threading.Lock()
+
+    def __init__(
+        self,
+        command: list[str],
+        cwd: Path,
+        environment: dict[str, str],
+        stdin: int = subprocess.DEVNULL,
+    ) -> None:
+        self._log = cwd / f"output-{time.monotonic_ns()}.log"
+        with self._log.open("wb") as log, Process._lock:
+            if Process._alive is None:
+                raise RuntimeError("The run of the tests has ended.")
             self.popen = subprocess.Popen(
                 command,
                 cwd=cwd,
                 env=environment,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+            Process._alive.add(self)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.kill()
+        self.popen.wait()
+        if self.popen.stdin:
+            self.popen.stdin.close()
+        with Process._lock:
+            if Process._alive:
+                Process._alive.discard(self)
+
+    @classmethod
+    def end_all(cls) -> None:
+        """At the end of the run: what waits for one of them goes on, and fails."""
+        with cls._lock:
+            alive, cls._alive = cls._alive, None
+        for process in alive or ():
+            process.kill()
+
+    def kill(self) -> None:
+        if os.name == "nt":
+            self.popen.kill()
+            return
         try:
             os.killpg(self.popen.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass  # all of it has ended
-        self.popen.wait()
 
     @property
     def output(self) -> str:
-        return self.log.read_text("utf-8", errors="replace")
+        return self._log.read_text("utf-8", errors="replace")
 
     def end(self) -> int:
         """Wait for the end; the exit code."""
         return self.popen.wait(PATIENCE)
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            running = self.popen.poll() is None  # asked first: its last words count
+            if condition():
+                return
+            assert running, self.output
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.02)
 
     def interrupt(self) -> int:
         """Ctrl-C, which a terminal sends to the whole group; the exit code."""
@@ -98,13 +144,16 @@ class Server(Process):
         self, path: str, wanted: Callable[[httpx.Response], bool] | None = None
     ) -> httpx.Response:
         """The first answer, or the first one that is as wanted."""
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline and self.popen.poll() is None:
+        answers: list[httpx.Response] = []
+
+        def answered() -> bool:
             try:
-                response = httpx.get(self.url + path, timeout=PATIENCE, trust_env=False)
-                if wanted is None or wanted(response):
-                    return response
+                # Certificates are not needed, and take longer to load than an answer.
+                options: Any = {"trust_env": False, "verify": False, "timeout": PATIENCE}
+                answers[:] = [httpx.get(self.url + path, **options)]
             except httpx.TransportError:
-                pass  # it is about to start
-            time.sleep(0.02)
-        raise AssertionError(f"No such answer of {path} in time:\n{self.output}")
+                return False  # it is about to start
+            return wanted is None or wanted(answers[0])
+
+        self.wait_for(answered)
+        return answers[0]

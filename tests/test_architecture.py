@@ -5,19 +5,18 @@ import enum
 import importlib
 import pkgutil
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 import app.api
 from app.api.deps import anyone, get_claims
 from app.core.config import ROOT
 from app.core.routing import OneHopRoute
 from app.models import Base
+from tests.beside import beside
+from tests.servers import NOT_COPIED, Process, environment
 
 # Each layer may import those named here, and itself.
 LAYERS = {
@@ -156,74 +155,54 @@ from app.models.base import Base, IdMixin
 class Note(Base, IdMixin):
     __tablename__ = "notes"
 """
-BROKEN = "x = 1\nimport nothing_like_it\n"
 
-# What a person dropped in, by path below app/, and what is run then.
-TREES = {
-    "feature": (
-        {"api/notes.py": ROUTER, "models/note.py": MODEL},
-        """
+
+def run(folder: Path, dropped_in: dict[str, str], code: str) -> tuple[int, str]:
+    """Exit code and output of `code` in a copy with these files, by their path below app/."""
+    shutil.copytree(ROOT / "app", folder / "app", ignore=NOT_COPIED)
+    for path, content in dropped_in.items():
+        (folder / "app" / path).write_text(content, "utf-8")
+    command = [sys.executable, "-c", code]
+    with Process(command, folder, environment(ENVIRONMENT="test")) as process:
+        return process.end(), process.output
+
+
+@beside
+def test_a_dropped_in_module_is_found_and_one_without_a_router_skipped(folder: Path) -> None:
+    unfinished = {
+        f"{layer}/{name}.py": content
+        for layer in ("api", "models", "services", "schemas")
+        for name, content in {"a": "", "b": '"""To be written."""', "c": "import re"}.items()
+    }
+    code = """
 from app.main import app
 from app.models import Base
 print("/api/v1/notes" in app.openapi()["paths"], "notes" in Base.metadata.tables)
-""",
-    ),
-    "unfinished": (
-        {
-            f"{folder}/{name}.py": content
-            for folder in ("api", "models", "services", "schemas")
-            for name, content in {"a": "", "b": '"""To be written."""', "c": "import re"}.items()
-        },
-        "import app.main",
-    ),
-    "misnamed": (
-        {"api/notes.py": ROUTER.replace("router = ", "notes = ").replace("@router", "@notes")},
-        "import app.api",
-    ),
-    "broken api": ({"api/notes.py": BROKEN}, "import app.api"),
-    "broken models": ({"models/notes.py": BROKEN}, "import app.models"),
-}
+"""
+    files = {"api/notes.py": ROUTER, "models/note.py": MODEL} | unfinished
+    assert run(folder, files, code) == (0, "True True\n")
 
 
-@pytest.fixture(scope="module")
-def processes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess.Popen[str]]:
-    """One for each tree, all started together."""
-    started = {}
-    for name, (files, code) in TREES.items():
-        tree = tmp_path_factory.mktemp("tree")
-        shutil.copytree(ROOT / "app", tree / "app")
-        for path, content in files.items():
-            (tree / "app" / path).write_text(content, "utf-8")
-        started[name] = subprocess.Popen(
-            [sys.executable, "-c", code],
-            cwd=tree,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-    return started
+@beside
+def test_a_router_of_another_name_is_told(folder: Path) -> None:
+    misnamed = ROUTER.replace("router = ", "notes = ").replace("@router", "@notes")
+    _, said = run(folder, {"api/notes.py": misnamed}, "import app.api")
+    assert "app/api/notes.py: call it `router`, not `notes`" in said
 
 
-def test_a_dropped_in_module_is_found(processes: dict[str, Any]) -> None:
-    said, errors = processes["feature"].communicate()
-    assert said == "True True\n", errors
+@beside
+def test_a_router_that_cannot_be_imported_fails_with_file_and_line(folder: Path) -> None:
+    fails_with_file_and_line("api", folder)
 
 
-def test_a_module_without_a_router_is_skipped(processes: dict[str, Any]) -> None:
-    _, errors = processes["unfinished"].communicate()
-    assert processes["unfinished"].returncode == 0, errors
+@beside
+def test_a_model_that_cannot_be_imported_fails_with_file_and_line(folder: Path) -> None:
+    fails_with_file_and_line("models", folder)
 
 
-def test_a_router_of_another_name_is_told(processes: dict[str, Any]) -> None:
-    _, errors = processes["misnamed"].communicate()
-    assert "app/api/notes.py: call it `router`, not `notes`" in errors
-
-
-@pytest.mark.parametrize("folder", ["api", "models"])
-def test_a_module_that_cannot_be_imported_fails_with_file_and_line(
-    processes: dict[str, Any], folder: str
-) -> None:
-    _, errors = processes[f"broken {folder}"].communicate()
-    assert processes[f"broken {folder}"].returncode == 1
-    assert f'{Path("app") / folder / "notes.py"}", line 2' in errors
-    assert "nothing_like_it" in errors
+def fails_with_file_and_line(layer: str, folder: Path) -> None:
+    broken = {f"{layer}/notes.py": "x = 1\nimport nothing_like_it\n"}
+    code, said = run(folder, broken, f"import app.{layer}")
+    assert code == 1
+    assert f'{Path("app") / layer / "notes.py"}", line 2' in said
+    assert "nothing_like_it" in said

@@ -3,7 +3,6 @@
 import io
 import os
 import re
-import select
 import socket
 import subprocess
 import sys
@@ -19,8 +18,9 @@ from app.core import database as database_module
 from app.core.config import ROOT, get_settings
 from app.core.database import Database
 from app.models.user import Role, User
+from tests.beside import beside
 from tests.factories import PASSWORD, make_user
-from tests.servers import PATIENCE, environment
+from tests.servers import Process, environment
 from tests.support import stored
 
 Capture = pytest.CaptureFixture[str]
@@ -99,45 +99,31 @@ def test_user_create_does_not_ask_without_a_terminal(type_in: Type, capsys: Capt
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no pseudo-terminals")
-def test_user_create_asks_twice_and_shows_nothing(tmp_path: Path) -> None:
+@beside
+def test_user_create_asks_twice_and_shows_nothing(folder: Path) -> None:
     command = [sys.executable, str(ROOT / "run.py"), "user", "create"]
     command += ["--username", "ana", "--email", "ana@example.com", "--admin"]
     spawn = f"import pty, sys; sys.exit(pty.spawn({command!r}) >> 8)"
-    url = f"sqlite:///{tmp_path}/app.db"
+    url = f"sqlite:///{folder}/app.db"
     settings = environment(ENVIRONMENT="development", SECRET_KEY="x" * 32, DATABASE_URL=url)
-    with subprocess.Popen(
-        [sys.executable, "-c", spawn],
-        env=settings | {"NO_COLOR": "1"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    ) as terminal:
-        try:
-            for prompt, answer in [
-                ("Password: ", PASSWORD),
-                ("Repeat for confirmation: ", "something else"),
-                ("Password: ", PASSWORD),
-                ("Repeat for confirmation: ", PASSWORD),
-            ]:
-                assert PASSWORD not in read_until(terminal, prompt)
-                assert terminal.stdin
-                terminal.stdin.write(f"{answer}\n".encode())
-                terminal.stdin.flush()
-            assert "✓ ana (admin) can log in." in read_until(terminal, "log in.")
-            assert terminal.wait(PATIENCE) == 0
-        finally:
-            terminal.kill()
+    settings |= {"NO_COLOR": "1"}
+    with Process([sys.executable, "-c", spawn], folder, settings, subprocess.PIPE) as terminal:
+        keyboard = terminal.popen.stdin
+        assert keyboard
+        for answers, answer in enumerate([PASSWORD, "something else", PASSWORD, PASSWORD]):
+            prompt = "Repeat for confirmation:" if answers % 2 else "Password:"
+            wait_for_prompt(terminal, prompt, answers // 2 + 1)
+            keyboard.write(f"{answer}\n".encode())
+            keyboard.flush()
+        assert terminal.end() == 0
+        assert "✓ ana (admin) can log in." in terminal.output
+        assert PASSWORD not in terminal.output
 
 
-def read_until(terminal: subprocess.Popen[bytes], end: str) -> str:
-    assert terminal.stdout
-    seen = b""
-    while not seen.decode(errors="replace").rstrip("\r\n").endswith(end):
-        ready, _, _ = select.select([terminal.stdout], [], [], PATIENCE)
-        piece = os.read(terminal.stdout.fileno(), 4096) if ready else b""
-        assert piece, f"no {end!r} after {seen!r}"
-        seen += piece
-    return seen.decode()
+def wait_for_prompt(terminal: Process, prompt: str, times: int) -> None:
+    terminal.wait_for(
+        lambda: terminal.output.count(prompt) == times and terminal.output.endswith(f"{prompt} ")
+    )
 
 
 # --- migrate ---------------------------------------------------------------------------------

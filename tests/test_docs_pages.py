@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from app.core.config import get_settings
 from app.main import create_app
+from tests.beside import beside
 from tests.browser import Browser
 from tests.servers import Server, copy_tree
 
@@ -104,20 +104,6 @@ def test_the_name_of_the_app_is_no_html() -> None:
 # --- In a browser ----------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    tree = copy_tree(tmp_path_factory.mktemp("pages") / "tree")
-    with Server(tree, "--no-reload") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with Browser(tmp_path_factory.mktemp("browser") / "profile") as browser:
-        server.get("/health/ready")
-        yield browser
-
-
 def shoot(browser: Browser, name: str, css: str = "body") -> None:
     """`SHOTS=folder pytest ...` leaves pictures, to be looked at."""
     if folder := os.environ.get("SHOTS"):
@@ -134,7 +120,19 @@ def check_stayed_home(browser: Browser, server: Server) -> None:
     assert [each for each in errors if "logo-mini.svg" not in each] == []
 
 
-def test_swagger_registers_authorizes_and_calls(browser: Browser, server: Server) -> None:
+@beside
+def test_in_a_browser_the_pages_work_and_stay_home(folder: Path) -> None:
+    with (
+        Server(copy_tree(folder / "tree"), "--no-reload") as server,
+        Browser(folder / "profile") as browser,
+    ):
+        server.get("/health/ready")
+        swagger_registers_authorizes_and_calls(browser, server)
+        page_shows_and_stays_home("redoc", "#tag\\/users", browser, server)
+        page_shows_and_stays_home("", "a[href='/docs']", browser, server)
+
+
+def swagger_registers_authorizes_and_calls(browser: Browser, server: Server) -> None:
     browser.open(f"{server.url}/docs")
     browser.find(".opblock")
     shoot(browser, "docs")
@@ -162,10 +160,7 @@ def test_swagger_registers_authorizes_and_calls(browser: Browser, server: Server
     check_stayed_home(browser, server)
 
 
-@pytest.mark.parametrize(("page", "css"), [("redoc", "#tag\\/users"), ("", "a[href='/docs']")])
-def test_the_other_pages_show_and_stay_home(
-    page: str, css: str, browser: Browser, server: Server
-) -> None:
+def page_shows_and_stays_home(page: str, css: str, browser: Browser, server: Server) -> None:
     browser.open(f"{server.url}/{page}")
     assert browser.text(css)
     assert browser.text("h1").startswith("FastAPI Live")

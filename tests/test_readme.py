@@ -1,18 +1,16 @@
 """The README and the guide do what they say: every command and every listing in them is run."""
 
-import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.script import ScriptDirectory
 
 from app.core.config import ROOT
-from tests import DATABASE_URL
+from tests.beside import beside
+from tests.servers import NOT_COPIED, Process, environment
 from tests.support import alembic_config
 
 KEPT = ("app", "tests", "alembic")
@@ -71,40 +69,32 @@ def test_every_path_exists(path: Path) -> None:
         assert (path.parent / name).exists(), f"{path.name}: {name}"
 
 
-def test_the_guide_makes_a_feature(tmp_path: Path) -> None:
+@beside
+def test_the_guide_makes_a_feature(folder: Path) -> None:
     """A person's first feature: type the five files, migrate, run the tests."""
-    for folder in KEPT:
-        shutil.copytree(ROOT / folder, tmp_path / folder)
+    tree = folder / "tree"
+    for name in KEPT:
+        shutil.copytree(ROOT / name, tree / name, ignore=NOT_COPIED)
     for name in FILES:
-        shutil.copy(ROOT / name, tmp_path / name)
+        shutil.copy(ROOT / name, tree / name)
     guide = ROOT / "docs/add-a-feature.md"
     names = re.findall(r"^## \d.*`([\w/.]+)`$", guide.read_text("utf-8"), re.MULTILINE)
     listings = blocks(guide, "python")
     assert len(names) == len(listings) == 5
-    for name, listing in zip(names, listings, strict=True):
-        (tmp_path / name).write_text(listing, "utf-8")
 
-    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
-    url = f"sqlite:///{tmp_path}/app.db"
-    command.upgrade(alembic_config(url=url), "head")  # as the first run left it
-    environment = {**os.environ, "DATABASE_URL": url, "PYTHONPATH": str(tmp_path)}
+    settings = environment(DATABASE_URL=f"sqlite:///{folder}/app.db", ENVIRONMENT="test")
 
     def run(*command: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", *command],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout + done.stderr
+        with Process([sys.executable, "-m", *command], tree, settings) as process:
+            assert process.end() == 0, process.output
+            return process.output
 
+    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    run("alembic", "upgrade", "head")  # as the first run left it
+    for name, listing in zip(names, listings, strict=True):
+        (tree / name).write_text(listing, "utf-8")
     run("alembic", "revision", "--autogenerate", "-m", "add notes")
     assert run("alembic", "current").split()[0] == head
-    # The tests of the copy begin by applying the new one, to a database of their own.
-    if DATABASE_URL != "sqlite://":
-        environment["TEST_DATABASE_URL"] = f"sqlite:///{tmp_path}/test.db"
+    # The tests of the copy begin by applying the new one.
     tests = run("pytest", "tests/test_notes.py", "tests/test_access.py", "-k", "note or row")
     assert "23 passed" in tests, tests  # its own two, its access rows, and that none is missing

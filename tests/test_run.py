@@ -6,15 +6,14 @@ import socket
 import subprocess
 import sys
 import sysconfig
-import time
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 import run as run_py
-from tests.servers import PATIENCE, Process, Server, copy_tree, free_port, run
+from tests.beside import beside
+from tests.servers import Server, copy_tree, free_port, run
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="process groups and signals are POSIX")
 
@@ -24,28 +23,7 @@ PRODUCTION = {
 }
 
 
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return copy_tree(tmp_path_factory.mktemp("run") / "tree")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def servers(tree: Path, refusals: object) -> Iterator[dict[str, Server]]:
-    """Started together, with all that is refused: no core waits while another one works."""
-    with (
-        Server(tree) as development,
-        Server(tree, "--workers=2", DATABASE_URL="sqlite:///./p.db", **PRODUCTION) as production,
-    ):
-        yield {"development": development, "production": production}
-
-
 # --- Set up ----------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A Python without any packages."""
-    return make_venv(tmp_path_factory.mktemp("bare") / "python")
 
 
 def make_venv(path: Path) -> str:
@@ -54,25 +32,31 @@ def make_venv(path: Path) -> str:
     return str(path / "bin" / "python")
 
 
-def small_tree(parent: Path) -> Path:
+def small_tree(folder: Path) -> Path:
     """As much of the project as the set-up needs."""
-    tree = parent / "tree"
+    tree = folder / "tree"
     tree.mkdir()
     for name in ("run.py", "requirements.txt", "constraints.txt"):
         shutil.copy(run_py.ROOT / name, tree)
     return tree
 
 
-def test_an_environment_without_pip_that_cannot_get_it_is_told_in_one_line(
-    tmp_path: Path, bare_python: str
-) -> None:
-    tree = small_tree(tmp_path)
+def run_bare(tree: Path, *arguments: str, **settings: str) -> tuple[int, str]:
+    """Exit code and output of `python run.py` with a Python that has no packages."""
+    python = make_venv(tree.parent / "python")
+    with run(tree, *arguments, python=python, **settings) as setup:
+        return setup.end(), setup.output
+
+
+@beside
+def test_an_environment_without_pip_that_cannot_get_it_is_told_in_one_line(folder: Path) -> None:
+    tree = small_tree(folder)
     make_venv(tree / ".venv")  # as it is when Ctrl-C came before pip
-    (tmp_path / "ensurepip.py").write_text("raise SystemExit('no wheels here')")
-    with run(tree, python=bare_python, PYTHONPATH=str(tmp_path)) as setup:
-        assert setup.end() == 1
-    assert "has no pip: delete .venv" in setup.output
-    assert len(setup.output.splitlines()) == 1
+    (folder / "ensurepip.py").write_text("raise SystemExit('no wheels here')")
+    code, said = run_bare(tree, PYTHONPATH=str(folder))
+    assert code == 1
+    assert "has no pip: delete .venv" in said
+    assert len(said.splitlines()) == 1
 
 
 PIP_OFFLINE = """
@@ -86,13 +70,14 @@ if "install" in sys.argv:
 """
 
 
-def test_a_pip_that_fails_is_told_in_one_line(tmp_path: Path, bare_python: str) -> None:
-    tree = small_tree(tmp_path)
+@beside
+def test_a_pip_that_fails_is_told_in_one_line(folder: Path) -> None:
+    tree = small_tree(folder)
     make_venv(tree / ".venv")
-    (tmp_path / "pip.py").write_text(PIP_OFFLINE)
-    with run(tree, python=bare_python, PYTHONPATH=str(tmp_path)) as setup:
-        assert setup.end() == 1
-    assert setup.output == (
+    (folder / "pip.py").write_text(PIP_OFFLINE)
+    code, said = run_bare(tree, PYTHONPATH=str(folder))
+    assert code == 1
+    assert said == (
         "Installing packages, this once ...\n"
         "pip could not install the packages: Could not find a version that satisfies the "
         "requirement fastapi (Is there a network? The first run needs one.)\n"
@@ -100,53 +85,53 @@ def test_a_pip_that_fails_is_told_in_one_line(tmp_path: Path, bare_python: str) 
     assert not (tree / ".venv" / "installed-for").exists()  # the next run tries again
 
 
-def test_a_python_without_venv_is_told_what_to_install(tmp_path: Path, bare_python: str) -> None:
-    tree = small_tree(tmp_path)
+@beside
+def test_a_python_without_venv_is_told_what_to_install(folder: Path) -> None:
+    tree = small_tree(folder)
     (tree / ".venv" / "bin").mkdir(parents=True)
-    (tree / ".venv" / "bin" / "python").symlink_to(tmp_path / "gone")  # as after an upgrade
+    (tree / ".venv" / "bin" / "python").symlink_to(folder / "gone")  # as after an upgrade
     # What Debian's Python says while its package python3-venv is not installed.
-    (tmp_path / "venv.py").write_text("raise SystemExit('ensurepip is not available')")
-    with run(tree, python=bare_python, PYTHONPATH=str(tmp_path)) as setup:
-        assert setup.end() == 1
-    assert setup.output.splitlines()[0] == "Making .venv ..."
-    assert "sudo apt install python3-venv" in setup.output.splitlines()[1]
+    (folder / "venv.py").write_text("raise SystemExit('ensurepip is not available')")
+    code, said = run_bare(tree, PYTHONPATH=str(folder))
+    assert code == 1
+    assert said.splitlines()[0] == "Making .venv ..."
+    assert "sudo apt install python3-venv" in said.splitlines()[1]
     assert not (tree / ".venv").exists()
 
 
-def test_an_environment_that_cannot_run_is_told_in_one_line(
-    tmp_path: Path, bare_python: str
-) -> None:
-    tree = small_tree(tmp_path)
+@beside
+def test_an_environment_that_cannot_run_is_told_in_one_line(folder: Path) -> None:
+    tree = small_tree(folder)
     (tree / ".venv" / "bin").mkdir(parents=True)
     (tree / ".venv" / "bin" / "python").write_text("not a program")
-    with run(tree, python=bare_python) as setup:
-        assert setup.end() == 1
-    assert "Delete .venv" in setup.output
-    assert len(setup.output.splitlines()) == 1
+    code, said = run_bare(tree)
+    assert code == 1
+    assert "Delete .venv" in said
+    assert len(said.splitlines()) == 1
 
 
-def test_a_whole_environment_is_used_as_it_is(tree: Path, bare_python: str, tmp_path: Path) -> None:
-    copy = copy_tree(tmp_path / "tree")
-    make_venv(copy / ".venv")
-    site_packages = next((copy / ".venv" / "lib").glob("*/site-packages"))
+@beside
+def test_a_whole_environment_is_used_as_it_is(folder: Path) -> None:
+    tree = copy_tree(folder / "tree")
+    make_venv(tree / ".venv")
+    site_packages = next((tree / ".venv" / "lib").glob("*/site-packages"))
     (site_packages / "installed.pth").write_text(sysconfig.get_path("purelib"))
-    (copy / ".venv" / "installed-for").write_text(run_py.wanted())
-    with run(copy, "migrate", "--help", python=bare_python) as helped:
-        assert helped.end() == 0
-    assert "REVISION" in helped.output
-    assert "Making .venv" not in helped.output
+    (tree / ".venv" / "installed-for").write_text(run_py.wanted())
+    code, said = run_bare(tree, "migrate", "--help")
+    assert code == 0
+    assert "REVISION" in said
+    assert "Making .venv" not in said
 
 
-def test_an_environment_that_still_lacks_packages_is_not_tried_forever(
-    tmp_path: Path, bare_python: str
-) -> None:
-    tree = small_tree(tmp_path)
+@beside
+def test_an_environment_that_still_lacks_packages_is_not_tried_forever(folder: Path) -> None:
+    tree = small_tree(folder)
     make_venv(tree / ".venv")
     (tree / ".venv" / "installed-for").write_text(run_py.wanted())
-    with run(tree, python=bare_python) as setup:
-        assert setup.end() == 1
-    assert "delete .venv" in setup.output
-    assert len(setup.output.splitlines()) == 1
+    code, said = run_bare(tree)
+    assert code == 1
+    assert "delete .venv" in said
+    assert len(said.splitlines()) == 1
 
 
 def test_missing_packages_are_found_by_name(
@@ -165,19 +150,6 @@ def test_missing_packages_are_found_by_name(
 # --- Served ----------------------------------------------------------------------------------
 
 
-def test_it_says_where_swagger_is_and_how_to_log_in(servers: dict[str, Server]) -> None:
-    server = servers["development"]
-    assert server.get("/health/ready").status_code == 200
-    assert f"Swagger: {server.url}/docs" in server.output
-    assert "python run.py user create" in server.output
-
-
-def test_it_uses_importable_packages_as_they_are(servers: dict[str, Server], tree: Path) -> None:
-    servers["development"].get("/health/ready")
-    assert not (tree / ".venv").exists()
-    assert (tree / "app.db").exists()  # beside run.py, though it was started somewhere else
-
-
 NEW_MODULE = """
 from app.core.routing import APIRouter
 
@@ -190,42 +162,38 @@ def list_fresh() -> list[str]:
 """
 
 
-def wait_for(condition: Callable[[], bool], server: Server) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, server.output
-        time.sleep(0.02)
+@beside
+def test_development_from_the_start_to_ctrl_c(folder: Path) -> None:
+    tree = copy_tree(folder / "tree")
+    with Server(tree) as server:
+        says_where_swagger_is_and_how_to_log_in(server)
+        # Importable packages are used as they are; it was started somewhere else.
+        assert not (tree / ".venv").exists()
+        assert (tree / "app.db").exists()
+        change_restarts_the_worker_without_migrating(server, tree)
+        ctrl_c_ends_it_quietly(server)
 
 
-def test_a_change_restarts_the_worker_without_migrating(
-    servers: dict[str, Server], tree: Path
-) -> None:
+def says_where_swagger_is_and_how_to_log_in(server: Server) -> None:
+    assert server.get("/health/ready").status_code == 200
+    assert f"Swagger: {server.url}/docs" in server.output
+    assert "python run.py user create" in server.output
+
+
+def change_restarts_the_worker_without_migrating(server: Server, tree: Path) -> None:
     """A file that is new, broken, mended by being deleted: what happens on a stage."""
-    server, module = servers["development"], tree / "app" / "api" / "fresh.py"
-    server.get("/health/live")
+    module = tree / "app" / "api" / "fresh.py"
     module.write_text(NEW_MODULE, "utf-8")
     assert server.get("/api/v1/fresh", lambda answer: answer.is_success).json() == ["here"]
     module.write_text("router = (\n", "utf-8")  # half of it, saved too early
-    wait_for(lambda: "✗ app/api/fresh.py, line 1: SyntaxError" in server.output, server)
+    server.wait_for(lambda: "✗ app/api/fresh.py, line 1: SyntaxError" in server.output)
     assert "Traceback" not in server.output
     module.unlink()
     server.get("/api/v1/fresh", lambda answer: answer.status_code == 404)
     assert server.output.count("Database schema") == 1
 
 
-def test_production_starts_workers_and_does_not_migrate(servers: dict[str, Server]) -> None:
-    server = servers["production"]
-    ready = server.get("/health/ready", lambda _: server.output.count("startup complete") == 2)
-    assert ready.status_code == 503
-    assert server.get("/health/live").status_code == 200
-    assert "Database schema" not in server.output
-    assert "reloader" not in server.output
-
-
-@pytest.mark.parametrize("name", ["development", "production"])
-def test_ctrl_c_ends_it_quietly(name: str, servers: dict[str, Server]) -> None:
-    """The last of the servers' tests, because it ends them."""
-    server = servers[name]
+def ctrl_c_ends_it_quietly(server: Server) -> None:
     server.get("/health/live")
     assert server.interrupt() == 0
     assert "Traceback" not in server.output
@@ -233,37 +201,48 @@ def test_ctrl_c_ends_it_quietly(name: str, servers: dict[str, Server]) -> None:
         assert probe.connect_ex(("127.0.0.1", int(server.url.rpartition(":")[2]))) != 0
 
 
+@beside
+def test_production_starts_workers_and_does_not_migrate(folder: Path) -> None:
+    tree = copy_tree(folder / "tree")
+    with Server(tree, "--workers=2", DATABASE_URL="sqlite:///./p.db", **PRODUCTION) as server:
+        ready = server.get("/health/ready", lambda _: server.output.count("startup complete") == 2)
+        assert ready.status_code == 503
+        assert server.get("/health/live").status_code == 200
+        assert "Database schema" not in server.output
+        assert "reloader" not in server.output
+        ctrl_c_ends_it_quietly(server)
+
+
 # --- Refused ---------------------------------------------------------------------------------
 
-REFUSED = {
-    "database": ({"DATABASE_URL": "postgresql://me:hunter2@127.0.0.1:1/x"}, "127.0.0.1:1/x"),
-    "missing": ({"ENVIRONMENT": "production"}, "SECRET_KEY is missing"),
-    "short": (PRODUCTION | {"SECRET_KEY": "hunter2"}, "SECRET_KEY is shorter than 32 bytes"),
-}
+REFUSED = [
+    ({"DATABASE_URL": "postgresql://me:hunter2@127.0.0.1:1/x"}, "127.0.0.1:1/x"),
+    ({"ENVIRONMENT": "production"}, "SECRET_KEY is missing"),
+    (PRODUCTION | {"SECRET_KEY": "hunter2"}, "SECRET_KEY is shorter than 32 bytes"),
+]
 
 
-@pytest.fixture(scope="module")
-def refusals(tree: Path) -> Iterator[dict[str, Process]]:
-    with ExitStack() as stack, socket.create_server(("127.0.0.1", 0)) as listening:
-        taken = str(listening.getsockname()[1])
-        started = {
-            name: stack.enter_context(run(tree, "--port", str(free_port()), **settings))
-            for name, (settings, _) in REFUSED.items()
-        }
-        yield started | {"port": stack.enter_context(run(tree, "--port", taken))}
+@beside
+def test_what_cannot_work_is_refused_in_one_line(folder: Path) -> None:
+    tree = copy_tree(folder / "tree")
+    with ExitStack() as stack:  # all together: one of them waits for its database
+        started = [
+            stack.enter_context(run(tree, "--port", str(free_port()), **settings))
+            for settings, _ in REFUSED
+        ]
+        for refused, (_, reason) in zip(started, REFUSED, strict=True):
+            assert refused.end() == 1
+            assert reason in refused.output
+            assert len(refused.output.splitlines()) == 1
+            assert "hunter2" not in refused.output
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_work_is_refused_in_one_line(name: str, refusals: dict[str, Process]) -> None:
-    refused = refusals[name]
-    assert refused.end() == 1
-    assert REFUSED[name][1] in refused.output
-    assert len(refused.output.splitlines()) == 1
-    assert "hunter2" not in refused.output
-
-
-def test_a_taken_port_is_refused_before_anything_else(refusals: dict[str, Process]) -> None:
-    assert refusals["port"].end() == 1
-    assert "is taken" in refusals["port"].output
-    assert "python run.py --port" in refusals["port"].output
-    assert len(refusals["port"].output.splitlines()) == 1
+@beside
+def test_a_taken_port_is_refused_before_anything_else(folder: Path) -> None:
+    tree = copy_tree(folder / "tree")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        with run(tree, "--port", str(listening.getsockname()[1])) as refused:
+            assert refused.end() == 1
+        assert "is taken" in refused.output
+        assert "python run.py --port" in refused.output
+        assert len(refused.output.splitlines()) == 1
