@@ -24,11 +24,9 @@ from app.core.threads import HASHING
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """The database is not asked: a process that starts before it does must recover by itself."""
     await HASHING.run(prepare_hashing)
-    # What lives until the end need not be looked at by each collection, and a request leaves no
-    # cycles worth many of them: lists answer 1.5x faster.
+    # What lives until the end need not be looked at by each collection.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
     yield
     database.database.dispose()
 

@@ -11,8 +11,6 @@ from limits import parse
 from limits.errors import StorageError
 from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import SlidingWindowCounterRateLimiter
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from app.core.config import get_settings
 from app.core.errors import TooManyRequestsError
@@ -33,6 +31,9 @@ def _shared() -> SlidingWindowCounterRateLimiter | None:
     url = get_settings().redis_url
     if not url:
         return None
+    from redis.backoff import NoBackoff  # a tenth of a second that only who has one should pay
+    from redis.retry import Retry
+
     # One short try: a login must not wait for a store that is away.
     options: Any = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5}
     options["retry"] = Retry(NoBackoff(), 0)
