@@ -128,6 +128,18 @@ def test_a_statement_over_its_time_is_503(small: TestClient, threaded: Database)
         assert small.get("/read").status_code == 200
 
 
+@on_a_server
+def test_a_statement_may_take_longer_than_connecting(
+    threaded: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "CONNECT_TIMEOUT", 0.2)
+    slow = text("SELECT pg_sleep(0.4)" if BACKEND == "postgresql" else "SELECT SLEEP(0.4)")
+    with variant(address(threaded)) as hasty:
+        for engine in (hasty.engine, hasty.read_engine):
+            with engine.connect() as connection:
+                assert connection.execute(slow).all()
+
+
 def test_a_lock_that_is_not_free_in_time_is_503_after_three_tries(
     small: TestClient, threaded: Database
 ) -> None:

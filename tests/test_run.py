@@ -225,12 +225,18 @@ REFUSED = [
 @beside
 def test_what_cannot_work_is_refused_in_one_line(folder: Path) -> None:
     tree = copy_tree(folder / "tree")
-    with ExitStack() as stack:  # all together: one of them waits for its database
-        started = [
-            stack.enter_context(run(tree, "--port", str(free_port()), **settings))
-            for settings, _ in REFUSED
+    with socket.create_server(("127.0.0.1", 0)) as silent, ExitStack() as stack:
+        # It takes connections and says nothing. What a statement may take is not waited for.
+        place = f"127.0.0.1:{silent.getsockname()[1]}/x"
+        cases = REFUSED + [
+            ({"DATABASE_URL": f"{name}://me:hunter2@{place}"}, f"does not answer: {driver}://me:")
+            for name, driver in [("postgresql", "postgresql+psycopg"), ("mysql", "mysql+pymysql")]
         ]
-        for refused, (_, reason) in zip(started, REFUSED, strict=True):
+        started = [  # all together: they wait for their databases
+            stack.enter_context(run(tree, "--port", str(free_port()), **settings))
+            for settings, _ in cases
+        ]
+        for refused, (_, reason) in zip(started, cases, strict=True):
             assert refused.end() == 1
             assert reason in refused.output
             assert len(refused.output.splitlines()) == 1

@@ -43,13 +43,13 @@ def make_engine(url: str, settings: Settings, *, read_only: bool = False, **opti
     if backend == "postgresql":
         options["connect_args"] = _postgresql_arguments(url, settings, read_only)
     else:
-        # A server that takes connections and says nothing: its own limits do not help then.
-        patience = settings.db_statement_timeout + CONNECT_TIMEOUT
         options["connect_args"] = {
             "charset": "utf8mb4",
             "connect_timeout": CONNECT_TIMEOUT,
-            "read_timeout": patience if settings.db_statement_timeout else None,
-            "write_timeout": patience if settings.db_statement_timeout else None,
+            # The driver's limit of connecting ends before the server has said anything. What a
+            # statement may take is set afterwards, in `_configure_mysql`.
+            "read_timeout": CONNECT_TIMEOUT,
+            "write_timeout": CONNECT_TIMEOUT,
         }
     engine = create_engine(url, **options)
     if backend in ("mysql", "mariadb"):
@@ -139,6 +139,9 @@ def _configure_mysql(engine: Engine, settings: Settings, read_only: bool) -> Non
             )
             if read_only:
                 cursor.execute("SET SESSION TRANSACTION READ ONLY")
+        # For a server that has become silent: its own limits do not help then. The driver looks at
+        # these before each packet; there is no public name for them.
+        connection._read_timeout = connection._write_timeout = timeout + CONNECT_TIMEOUT
 
 
 def _ping_idle_connections(engine: Engine) -> None:
