@@ -1,4 +1,4 @@
-"""Tests that drive processes of their own run beside the others, two at a time, in threads.
+"""Tests that drive processes of their own run beside the others, three at a time, in threads.
 
 They wait most of the time, for a server, a browser or a tool, and so would everything behind them:
 one after the other, they were two thirds of the time of the suite. Several pytest processes
@@ -48,7 +48,7 @@ def is_beside(item: pytest.Item) -> bool:
 @contextmanager
 def running(items: list[pytest.Item], folders: pytest.TempPathFactory) -> Iterator[None]:
     """Start the tests among these. At the end of the block, all that still runs is ended."""
-    threads = ThreadPoolExecutor(2, "beside")
+    threads = ThreadPoolExecutor(3, "beside")
     for item in filter(is_beside, items):
         if not any(mark.args[0] for mark in item.iter_markers("skipif")):
             test: Test = item.obj  # type: ignore[attr-defined]
