@@ -20,6 +20,7 @@ from app.core.database import Database
 from app.core.threads import HASHING
 from app.models.token import Token, TokenKind
 from app.models.user import Role, User
+from app.services import old_hashes
 from tests.factories import PASSWORD, add, make_user, sign_in
 from tests.support import at_once, stored
 
@@ -86,21 +87,34 @@ def test_every_failed_login_gets_the_same_answer(client: TestClient) -> None:
     assert answers[0]["status"] == 401
 
 
-def test_an_unknown_name_costs_a_hash_as_well(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("costs", [[], ["04"], ["04", "05"]])
+def test_a_refused_login_costs_the_same_for_whomever(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, costs: list[str]
 ) -> None:
-    """Else the time of the answer tells who has an account."""
-    context, hashed = security._context(), []
+    """Else the time of the answer tells who has an account, and how old it is."""
+    context, verified = security._context(), []
     verify = context.verify_and_update
 
     def watched(password: str, against: str) -> Any:
-        hashed.append(against)
-        return verify(password, against)
+        outcome = verify(password, against)  # raises for a damaged hash, without any work
+        verified.append(security.bcrypt_cost(against) or against.split("$")[1])
+        return outcome
 
     monkeypatch.setattr(context, "verify_and_update", watched)
-    data = {"username": "nobody", "password": PASSWORD}
-    assert client.post("/auth/login", data=data).status_code == 401
-    assert [each.startswith("$argon2id$") for each in hashed] == [True]
+    monkeypatch.setattr(old_hashes._Known, "costs", None)  # as in a new process
+    make_user(username="new")
+    make_user(username="broken", hashed_password="garbage")
+    for cost in costs:
+        make_user(username=f"old{cost}", hashed_password=bcrypt.using(rounds=int(cost)).hash("x"))
+    gone = bcrypt.using(rounds=6).hash("x")
+    make_user(username="gone", hashed_password=gone, deleted_at=utcnow())
+    for username in ["new", "broken", "nobody", "gone", *(f"old{cost}" for cost in costs)]:
+        verified.clear()
+        data = {"username": username, "password": PASSWORD}
+        if username == "new":
+            data["password"] = "wrong"
+        assert client.post("/auth/login", data=data).status_code == 401
+        assert sorted(verified) == [*costs, "argon2id"], username
 
 
 def test_login_tells_when_but_is_no_change_of_the_account(client: TestClient, user: User) -> None:

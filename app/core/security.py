@@ -50,21 +50,54 @@ def hash_password(password: str) -> str:
     return hashed
 
 
-def verify_password(password: str, hashed: str | None) -> tuple[bool, str | None]:
+def verify_password(
+    password: str, hashed: str | None, bcrypt_costs: frozenset[str] = frozenset()
+) -> tuple[bool, str | None]:
     """Whether the password is right, and a new hash where the old one is of an outdated kind.
 
-    hashed: None when there is no such account. It takes the same time. (An old bcrypt hash takes
-    another, until its owner logs in.)
+    hashed: None when there is no such account.
+    bcrypt_costs: those of the older system's hashes that are left, if the answer is for a stranger.
+
+    The time of a refusal must not tell whether there is such an account, nor which kind of hash it
+    has. So a refusal costs one verification of each kind that there is: of the account's own hash,
+    and for the other kinds of nobody's. That is 25 ms, and with bcrypt hashes left 270 ms more (at
+    their usual cost of 12): while they are, two hashing threads refuse 7 logins a second and not
+    80. Nothing else waits for those threads, and tries are limited by address.
+
+    Rejected: to answer a refusal after a fixed time. Sleeping holds a hashing thread just as long,
+    and on a busy machine a bcrypt takes longer than whatever was fixed.
     """
     if len(password) > PASSWORD_INPUT_MAX:
         return False, None
+    normal = unicodedata.normalize("NFKC", password)
+    outcome = _verify(normal, hashed) if hashed else None
+    if outcome and outcome[0]:
+        return outcome
+    nobodys = {cost: _bcrypt_of_nobody(cost) for cost in bcrypt_costs} | {"": _hash_of_nobody()}
+    if hashed and outcome:
+        nobodys.pop(bcrypt_cost(hashed), None)  # this one is paid
+    for each in nobodys.values():
+        _verify(normal, each)
+    return False, None
+
+
+def _verify(password: str, hashed: str) -> tuple[bool, str | None] | None:
+    """None: a damaged hash, or a character that cannot be encoded. That takes no time."""
     try:
-        matches, replacement = _context().verify_and_update(
-            unicodedata.normalize("NFKC", password), hashed or _hash_of_nobody()
-        )
-    except ValueError:  # a damaged hash, or a character that cannot be encoded
-        return False, None
-    return (matches, replacement) if hashed else (False, None)
+        outcome: tuple[bool, str | None] = _context().verify_and_update(password, hashed)
+    except ValueError:
+        return None
+    return outcome
+
+
+def bcrypt_cost(hashed: str) -> str:
+    """`12` of `$2b$12$...`; empty for any other kind of hash, or for the beginning of one."""
+    found = re.match(r"\$2[abxy]?\$(\d\d)\$", hashed)
+    return found[1] if found else ""
+
+
+def _bcrypt_of_nobody(cost: str) -> str:
+    return f"$2b${cost}${'.' * 53}"  # salt and digest are zero: made without the work
 
 
 @lru_cache

@@ -15,6 +15,7 @@ from app.models.user import User
 from app.schemas.auth import SessionParams, SessionRead, TokenPair
 from app.schemas.base import Page
 from app.services.base import change_rows, paginate
+from app.services.old_hashes import bcrypt_costs
 from app.services.tokens import (
     BAD_TOKEN,
     Client,
@@ -108,10 +109,11 @@ def _check_login(db: Session, username: str, password: str, client: Client) -> i
     )
     for _ in range(2):
         user_id, hashed = db.execute(query).one_or_none() or (0, None)
+        costs = bcrypt_costs(db)
         db.rollback()  # no connection is held while the password is hashed
         # Counted by account where there is one: it has two names, and both are the same account.
         check_rate("login", account=str(user_id or name), address=client.address)
-        correct, replacement = verify_password(password, hashed)
+        correct, replacement = verify_password(password, hashed, costs)
         if not correct:
             break
         noted = change_rows(
