@@ -96,7 +96,7 @@ def shelf(**values: Any) -> Any:
 
 
 REFUSED = {
-    "unique": (shelf(name="a", room=1), 409, "This name and room is already taken."),
+    "unique": (shelf(name="a", room=1), 409, "There is one with this name and room already."),
     "primary key": (shelf(id=1), 409, "This already exists."),
     "foreign key of a child": (insert(books).values(id=2, shelf_id=9), 422, "does not exist"),
     "foreign key by an update": (update(books).values(shelf_id=9), 422, "does not exist"),

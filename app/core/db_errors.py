@@ -107,8 +107,11 @@ def _is_operational(error: DBAPIError) -> bool:
 
 def _taken(error: DBAPIError) -> str:
     """Name the fields, never their values: `This username is already taken.`"""
-    names = [name.removesuffix("_key").replace("_", " ") for name in _unique_columns(error)]
-    return f"This {' and '.join(names)} is already taken." if names else "This already exists."
+    columns = _unique_columns(error)
+    names = [c.removesuffix("_key").removesuffix("_id").replace("_", " ") for c in columns]
+    if len(names) > 1:
+        return f"There is one with this {' and '.join(names)} already."
+    return f"This {names[0]} is already taken." if names else "This already exists."
 
 
 def _unique_columns(error: DBAPIError) -> list[str]:
