@@ -3,13 +3,25 @@
 import enum
 import unicodedata
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, Connection, Enum, MetaData, Numeric, String, Text, event, func, inspect
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    Enum,
+    MetaData,
+    Numeric,
+    String,
+    Text,
+    event,
+    func,
+    inspect,
+)
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
@@ -130,18 +142,25 @@ def unique_key(of: str, length: int) -> MappedColumn[str | None]:
     )
 
 
+def _columns(mapper: Mapper[Any]) -> Iterator[tuple[str, Column[Any]]]:
+    """The columns of the table, by attribute. What a `column_property` computes is none."""
+    for attr in mapper.column_attrs:
+        if isinstance(column := attr.columns[0], Column):
+            yield attr.key, column
+
+
 @lru_cache
 def _public_names(model: type[Base]) -> tuple[str, ...]:
-    mapper = inspect(model)
-    return tuple(attr.key for attr in mapper.column_attrs if not attr.columns[0].info.get("hidden"))
+    columns = _columns(inspect(model))
+    return tuple(name for name, column in columns if not column.info.get("hidden"))
 
 
 @lru_cache
 def _derived(mapper: Mapper[Any]) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
     return tuple(
-        (attr.key, attr.columns[0].info["derive"])
-        for attr in mapper.column_attrs
-        if "derive" in attr.columns[0].info
+        (name, column.info["derive"])
+        for name, column in _columns(mapper)
+        if "derive" in column.info
     )
 
 
