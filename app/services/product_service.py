@@ -86,7 +86,9 @@ class ProductService:
             .where(
                 Product.id == product_id,
                 Product.deleted_at.is_(None),
-                Product.stock.between(-quantity, INT32 - max(quantity, 0)),
+                # + 0: not by the index of `stock`, in which MariaDB would miss a row that a rival
+                # moves meanwhile.
+                (Product.stock + 0).between(-quantity, INT32 - max(quantity, 0)),
             )
             .values(stock=Product.stock + quantity, version=Product.version + 1),
         )
