@@ -13,6 +13,7 @@ from app.models.base import (
     unique_key,
 )
 from app.models.category import Category
+from app.models.review import Review
 
 
 class Product(Base, IdMixin, TimestampMixin, SoftDeleteMixin, SearchMixin):
@@ -36,6 +37,9 @@ class Product(Base, IdMixin, TimestampMixin, SoftDeleteMixin, SearchMixin):
     )
 
     category: Mapped[Category | None] = relationship(back_populates="products")
+    reviews: Mapped[list[Review]] = relationship(
+        back_populates="product", cascade="all, delete-orphan", passive_deletes=True
+    )
 
     @hybrid_property
     def in_stock(self) -> bool:

@@ -1,6 +1,6 @@
 import enum
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -14,6 +14,9 @@ from app.models.base import (
     unique_key,
 )
 from app.models.token import Token
+
+if TYPE_CHECKING:
+    from app.models.review import Review
 
 
 class Role(enum.StrEnum):
@@ -50,6 +53,9 @@ class User(Base, IdMixin, TimestampMixin, SoftDeleteMixin, SearchMixin):
     email_verified_at: Mapped[datetime | None]
 
     tokens: Mapped[list[Token]] = relationship(
+        back_populates="user", cascade="all, delete-orphan", passive_deletes=True
+    )
+    reviews: Mapped[list["Review"]] = relationship(
         back_populates="user", cascade="all, delete-orphan", passive_deletes=True
     )
 

@@ -19,6 +19,7 @@ from app.schemas.types import (
     Price,
     digits_only,
     line,
+    number_only,
     text,
 )
 
@@ -43,6 +44,7 @@ __all__ = [
     "digits_only",
     "left_out",
     "line",
+    "number_only",
     "sortable",
     "text",
 ]

@@ -56,7 +56,7 @@ def digits_only(value: object) -> object:
     return value
 
 
-def _number_only(value: object) -> object:
+def number_only(value: object) -> object:
     """Numbers in JSON are numbers. Pydantic also reads `"1"` and `true`."""
     if isinstance(value, bool | str):
         raise ValueError("write a whole number, not text or a boolean")
@@ -149,12 +149,12 @@ def _check_password(password: SecretStr) -> SecretStr:
 
 
 Id = Annotated[int, Field(ge=1, le=INT32, examples=[1]), BeforeValidator(digits_only)]
-JsonId = Annotated[int, Field(ge=1, le=INT32, examples=[1]), BeforeValidator(_number_only)]
-Count = Annotated[int, Field(ge=0, le=INT32, examples=[3]), BeforeValidator(_number_only)]
+JsonId = Annotated[int, Field(ge=1, le=INT32, examples=[1]), BeforeValidator(number_only)]
+Count = Annotated[int, Field(ge=0, le=INT32, examples=[3]), BeforeValidator(number_only)]
 Money = Annotated[Decimal, _money(MONEY_PATTERN, Decimal(0))]
 Price = Annotated[Decimal, _money(PRICE_PATTERN, Decimal("0.01"))]
 Flag = StrictBool
-Int = Annotated[int, Field(ge=-INT32, le=INT32), BeforeValidator(_number_only)]
+Int = Annotated[int, Field(ge=-INT32, le=INT32), BeforeValidator(number_only)]
 Float = Annotated[FiniteFloat, BeforeValidator(_float_only)]
 Email = Annotated[
     str,
