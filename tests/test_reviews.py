@@ -1,4 +1,4 @@
-"""Reviews: one by each user of each product, changed by its author alone."""
+"""Reviews: one by each user of each product, changed by its author, summed up by the product."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from app.models.user import User
 from app.services.base import create_many
 from tests.factories import add, make_user, sign_in
 from tests.support import at_once, stored, writing
-from tests.test_products import make_product
+from tests.test_products import make_product, new_product
 
 Headers = dict[str, str]
 
@@ -248,6 +248,65 @@ def test_no_filter_reads_the_whole_table(client: TestClient, full_scans: Any, qu
         make_reviews(make_product(), [1, 5])
     product = stored(Product)[0]
     assert full_scans(f"/products/{product.id}/reviews?limit=1&{query}") == []
+    assert full_scans(f"/products/{product.id}") == []
+
+
+# --- What the product says of them -----------------------------------------------------------
+
+
+def summary(client: TestClient, product: Product) -> tuple[int, float | None]:
+    """The same, whether the product is read by itself or in a list."""
+    one = client.get(f"/products/{product.id}").json()
+    [listed] = [each for each in client.get("/products").json()["items"] if each["id"] == one["id"]]
+    assert listed == one
+    return one["review_count"], one["average_rating"]
+
+
+def test_a_product_counts_its_reviews_at_once(
+    client: TestClient, user: User, auth_headers: Headers
+) -> None:
+    product, other = make_product(), make_product()
+    path = f"/products/{product.id}/reviews"
+    assert summary(client, product) == (0, None)
+    make_review(product, rating=5)
+    make_review(other, rating=1)
+    review = client.post(path, json={"rating": 2}, headers=auth_headers).json()
+    assert summary(client, product) == (2, 3.5)
+    client.patch(f"/reviews/{review['id']}", json={"rating": 4}, headers=auth_headers)
+    assert summary(client, product) == (2, 4.5)
+    make_review(product, rating=4)
+    assert summary(client, product) == (3, 4.33)
+    client.delete(f"/reviews/{review['id']}", headers=auth_headers)
+    assert summary(client, product) == (2, 4.5)
+    assert summary(client, other) == (1, 1.0)
+
+
+def test_a_change_of_the_product_answers_with_them_for_no_other_statement(
+    client: TestClient, staff_headers: Headers, count_statements: Any
+) -> None:
+    product = make_product()
+    make_review(product, rating=3)
+    path = f"/products/{product.id}"
+    for method, change, body in (
+        ("PUT", path, new_product()),
+        ("PATCH", path, {"price": 1}),
+        ("PATCH", f"{path}/stock?quantity=1", None),
+    ):
+        with count_statements() as counted:
+            answer = client.request(method, change, json=body, headers=staff_headers).json()
+        assert (answer["review_count"], answer["average_rating"]) == (1, 3.0)
+        assert len(counted) == 3, counted  # the user, the product, the change
+    with count_statements() as counted:
+        answer = client.post("/products", json=new_product(name="B"), headers=staff_headers).json()
+    assert (answer["review_count"], answer["average_rating"]) == (0, None)
+    assert len(counted) == 2, counted
+
+
+def test_an_average_is_the_same_on_every_database(client: TestClient) -> None:
+    """This one is 1.21495. MariaDB keeps 4 digits of an average of integers: 1.2150."""
+    product = make_product()
+    make_reviews(product, [1] * 84 + [2] * 23)
+    assert summary(client, product) == (107, 1.21)
 
 
 # --- In the database -------------------------------------------------------------------------

@@ -1,8 +1,27 @@
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    Double,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    cast,
+    func,
+    select,
+)
 from sqlalchemy.ext.hybrid import hybrid_property
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import (
+    Mapped,
+    MappedSQLExpression,
+    column_property,
+    declared_attr,
+    mapped_column,
+    relationship,
+)
 
 from app.models.base import (
     Base,
@@ -14,6 +33,13 @@ from app.models.base import (
 )
 from app.models.category import Category
 from app.models.review import Review
+
+
+def _of_reviews(value: ColumnElement[Any], product_id: Any) -> MappedSQLExpression[Any]:
+    """What the reviews of a product amount to, fetched along with its columns."""
+    query = select(value).where(Review.product_id == product_id).correlate_except(Review)
+    # A change of the product changes none of it: what was fetched before stays good.
+    return column_property(query.scalar_subquery(), expire_on_flush=False)
 
 
 class Product(Base, IdMixin, TimestampMixin, SoftDeleteMixin, SearchMixin):
@@ -41,6 +67,19 @@ class Product(Base, IdMixin, TimestampMixin, SoftDeleteMixin, SearchMixin):
         back_populates="product", cascade="all, delete-orphan", passive_deletes=True
     )
 
+    def __init__(self, **values: Any) -> None:
+        # A new one has no reviews; asking the database for them would cost another statement.
+        super().__init__(**{"review_count": 0, "average_rating": None} | values)
+
     @hybrid_property
     def in_stock(self) -> bool:
         return self.stock > 0
+
+    @declared_attr
+    def review_count(cls) -> Mapped[int]:
+        return _of_reviews(func.count(), cls.id)
+
+    @declared_attr
+    def average_rating(cls) -> Mapped[float | None]:
+        # Of floats: the databases cut the digits of other averages each in its own way.
+        return _of_reviews(func.avg(cast(Review.rating, Double)), cls.id)

@@ -2,7 +2,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from app.schemas.base import (
     INT32,
@@ -29,6 +29,9 @@ Quantity = Annotated[
     int,
     Field(ge=-INT32, le=INT32, description="Below zero to take away.", examples=[-1]),
     BeforeValidator(digits_only),
+]
+AverageRating = Annotated[
+    float, AfterValidator(lambda mean: round(mean, 2)), Field(examples=[4.33])
 ]
 
 
@@ -59,6 +62,8 @@ class ProductRead(ReadSchema):
     in_stock: bool
     is_active: bool
     category_id: int | None
+    review_count: int = Field(examples=[3])
+    average_rating: AverageRating | None
     created_at: datetime
     updated_at: datetime
 
