@@ -1,12 +1,13 @@
 """The verbs that services share. Each public method of a service commits once, by one of them."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, UpdateBase, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.interfaces import ORMOption
 
 from app.core.columns import utcnow
 from app.core.errors import NotFoundError, PreconditionFailedError
@@ -41,15 +42,23 @@ def get_or_404(
     *where: ColumnElement[bool],
     if_match: Versions = None,
     include_deleted: bool = False,
+    options: Sequence[ORMOption] = (),
+    lock: bool = False,
 ) -> Model:
     """The row, or a NotFoundError that says the same for a missing, deleted or foreign one.
 
     where: what else the row must be, such as the user's own.
     if_match: the versions that the client has seen; PreconditionFailedError for another one.
+    options: what is loaded with it, such as `selectinload(Order.items)`.
+    lock: as it is now, and unchanged by others until the session ends.
     """
     conditions = [*where, *_not_deleted(model, include_deleted)]
     entity: Any = model
-    row: Model | None = db.scalar(select(entity).where(entity.id == row_id, *conditions))
+    statement = select(entity).where(entity.id == row_id, *conditions).options(*options)
+    if lock:
+        # SQLite has no lock on a row: there, whoever writes has the database to itself.
+        statement = statement.with_for_update().execution_options(populate_existing=True)
+    row: Model | None = db.scalar(statement)
     if row is None:
         raise NotFoundError(f"{_title(model)} not found.")
     check_version(row, if_match)
