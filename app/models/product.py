@@ -1,5 +1,5 @@
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     CheckConstraint,
@@ -34,6 +34,9 @@ from app.models.base import (
 from app.models.category import Category
 from app.models.review import Review
 
+if TYPE_CHECKING:
+    from app.models.order import OrderItem
+
 
 def _of_reviews(value: ColumnElement[Any], product_id: Any) -> MappedSQLExpression[Any]:
     """What the reviews of a product amount to, fetched along with its columns."""
@@ -65,6 +68,9 @@ class Product(Base, IdMixin, TimestampMixin, SoftDeleteMixin, SearchMixin):
     category: Mapped[Category | None] = relationship(back_populates="products")
     reviews: Mapped[list[Review]] = relationship(
         back_populates="product", cascade="all, delete-orphan", passive_deletes=True
+    )
+    order_items: Mapped[list["OrderItem"]] = relationship(
+        back_populates="product", passive_deletes="all"
     )
 
     def __init__(self, **values: Any) -> None:

@@ -16,6 +16,7 @@ from app.models.base import (
 from app.models.token import Token
 
 if TYPE_CHECKING:
+    from app.models.order import Order
     from app.models.review import Review
 
 
@@ -58,6 +59,7 @@ class User(Base, IdMixin, TimestampMixin, SoftDeleteMixin, SearchMixin):
     reviews: Mapped[list["Review"]] = relationship(
         back_populates="user", cascade="all, delete-orphan", passive_deletes=True
     )
+    orders: Mapped[list["Order"]] = relationship(back_populates="user", passive_deletes=True)
 
     @property
     def is_superuser(self) -> bool:
