@@ -66,7 +66,7 @@ def _complete(document: Schema) -> None:
             _note_etag(operation, schemas)
 
 
-_ENTITY = re.compile(r"(\w+?)(Create|Register|Update|Replace|Read)")
+_ENTITY = re.compile(r"(\w+?)(Create|Register|Update|Replace|Read|Summary)")
 
 
 def _share_examples(schemas: Schema) -> None:
@@ -80,7 +80,7 @@ def _share_examples(schemas: Schema) -> None:
                         known.setdefault((match[1], field), each["examples"])
     for name, schema in schemas.items():
         match = _ENTITY.fullmatch(name)
-        if match and match[2] == "Read":
+        if match and match[2] in ("Read", "Summary"):
             for field, value in schema["properties"].items():
                 examples = [1] if field == "id" else known.get((match[1], field))
                 if examples and "examples" not in value:

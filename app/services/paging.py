@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
@@ -32,8 +32,11 @@ def paginate(
     schema: type[Read],
     *,
     include_deleted: bool = False,
+    own_filters: Collection[str] = (),
 ) -> Page[Read]:
     """One page of `statement`, which selects an entity.
+
+    own_filters: the fields of `params` that the `statement` has in its own WHERE.
 
     Only the columns that `schema` answers with are fetched, as plain values: building entities
     costs more than the query. A schema that shows other entities needs them built; the statement
@@ -43,7 +46,7 @@ def paginate(
     model: type[Base] = statement.column_descriptions[0]["entity"]
     if issubclass(model, SoftDeleteMixin) and not include_deleted:
         statement = statement.where(model.deleted_at.is_(None))
-    statement = statement.where(*_filters(model, params))
+    statement = statement.where(*_filters(model, params, own_filters))
     order = _order(model, params.sort)
 
     names = _names_of_values(model, schema)
@@ -79,9 +82,11 @@ def _names_of_values(model: type[Base], schema: type[ReadSchema]) -> list[str]:
     return [name for name in schema.model_fields if name in mapper.all_orm_descriptors]
 
 
-def _filters(model: type[Base], params: ListParams) -> list[ColumnElement[bool]]:
+def _filters(
+    model: type[Base], params: ListParams, own: Collection[str]
+) -> list[ColumnElement[bool]]:
     conditions = []
-    for name in type(params).model_fields.keys() - _NOT_FILTERS:
+    for name in type(params).model_fields.keys() - _NOT_FILTERS.union(own):
         value = getattr(params, name)
         if value is None:
             continue
