@@ -14,7 +14,7 @@ from app.core.database import get_db
 from app.core.errors import BadRequestError, ForbiddenError, UnauthorizedError
 from app.core.openapi import VISITOR
 from app.core.security import AccessClaims, read_access_token
-from app.models.user import Role, User
+from app.models.user import User
 from app.services.auth_service import AuthService
 from app.services.base import Versions
 from app.services.later import Later, run_logged
@@ -69,7 +69,7 @@ def get_admin(user: CurrentUser) -> User:
 
 
 def get_staff(user: CurrentUser) -> User:
-    if user.role not in (Role.ADMIN, Role.MODERATOR):
+    if not user.is_staff:
         raise ForbiddenError("Only administrators and moderators may do this.")
     return user
 

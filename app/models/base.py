@@ -1,7 +1,6 @@
 """What the tables share: one base and mixins to choose from."""
 
 import enum
-import unicodedata
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -32,7 +31,7 @@ from sqlalchemy.orm import (
 )
 
 from app.core.columns import UtcDateTime, utcnow
-from app.core.text import fold
+from app.core.text import fold, key_of
 
 # Every constraint has a name, so that a migration can drop it on any database.
 NAMING = {
@@ -134,8 +133,7 @@ def unique_key(of: str, length: int) -> MappedColumn[str | None]:
     """
 
     def derive(row: Any) -> str | None:
-        value: str = unicodedata.normalize("NFC", getattr(row, of)).casefold()
-        return None if getattr(row, "is_deleted", False) else value
+        return None if getattr(row, "is_deleted", False) else key_of(getattr(row, of))
 
     return mapped_column(
         String(length), unique=True, sort_order=95, info={"derive": derive, "hidden": True}

@@ -64,3 +64,7 @@ class User(Base, IdMixin, TimestampMixin, SoftDeleteMixin, SearchMixin):
     @property
     def is_superuser(self) -> bool:
         return self.role is Role.ADMIN
+
+    @property
+    def is_staff(self) -> bool:
+        return self.role in (Role.ADMIN, Role.MODERATOR)
