@@ -17,6 +17,7 @@ from app.models.token import Token
 
 if TYPE_CHECKING:
     from app.models.order import Order
+    from app.models.post import Post
     from app.models.review import Review
 
 
@@ -60,6 +61,9 @@ class User(Base, IdMixin, TimestampMixin, SoftDeleteMixin, SearchMixin):
         back_populates="user", cascade="all, delete-orphan", passive_deletes=True
     )
     orders: Mapped[list["Order"]] = relationship(back_populates="user", passive_deletes=True)
+    posts: Mapped[list["Post"]] = relationship(
+        back_populates="author", cascade="all, delete-orphan", passive_deletes=True
+    )
 
     @property
     def is_superuser(self) -> bool:
