@@ -19,6 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.models.base import Base, IdMixin, SearchMixin, SoftDeleteMixin, TimestampMixin
 
 if TYPE_CHECKING:
+    from app.models.comment import Comment
     from app.models.tag import Tag
     from app.models.user import User
 
@@ -71,6 +72,9 @@ class Post(Base, IdMixin, TimestampMixin, SoftDeleteMixin, SearchMixin):
     author: Mapped["User"] = relationship(back_populates="posts")
     tags: Mapped[list["Tag"]] = relationship(
         secondary=post_tags, back_populates="posts", order_by="Tag.name_key", passive_deletes=True
+    )
+    comments: Mapped[list["Comment"]] = relationship(
+        back_populates="post", cascade="all, delete-orphan", passive_deletes=True
     )
 
     @hybrid_property

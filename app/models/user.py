@@ -16,6 +16,7 @@ from app.models.base import (
 from app.models.token import Token
 
 if TYPE_CHECKING:
+    from app.models.comment import Comment
     from app.models.order import Order
     from app.models.post import Post
     from app.models.review import Review
@@ -62,6 +63,9 @@ class User(Base, IdMixin, TimestampMixin, SoftDeleteMixin, SearchMixin):
     )
     orders: Mapped[list["Order"]] = relationship(back_populates="user", passive_deletes=True)
     posts: Mapped[list["Post"]] = relationship(
+        back_populates="author", cascade="all, delete-orphan", passive_deletes=True
+    )
+    comments: Mapped[list["Comment"]] = relationship(
         back_populates="author", cascade="all, delete-orphan", passive_deletes=True
     )
 

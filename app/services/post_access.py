@@ -2,6 +2,7 @@
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm.interfaces import ORMOption
 
 from app.core.errors import ForbiddenError, NotFoundError
 from app.models.post import Post, PostStatus
@@ -24,9 +25,15 @@ def named(slug: str) -> ColumnElement[bool]:
     return Post.id == int(slug) if is_id else Post.slug == slug
 
 
-def find_post(db: Session, user: User | None, slug: str, *, include_deleted: bool = False) -> Post:
+def find_post(
+    db: Session,
+    user: User | None,
+    slug: str,
+    *options: ORMOption,
+    include_deleted: bool = False,
+) -> Post:
     """A post that the user may see. Others are missing, in the same words."""
-    statement = select(Post).where(named(slug), _visible_to(user)).options(*WHOLE)
+    statement = select(Post).where(named(slug), _visible_to(user)).options(*options)
     if not include_deleted:
         statement = statement.where(Post.deleted_at.is_(None))
     post = db.scalar(statement)
@@ -44,7 +51,7 @@ def find_own_post(
     include_deleted: bool = False,
 ) -> Post:
     """A post that the user may change: the own, and for moderators all that they see."""
-    post = find_post(db, user, slug, include_deleted=include_deleted)
+    post = find_post(db, user, slug, *WHOLE, include_deleted=include_deleted)
     if post.author_id != user.id and not user.is_staff:
         if post.is_deleted:
             raise NotFoundError("Post not found.")

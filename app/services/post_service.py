@@ -73,7 +73,7 @@ class PostService:
         """The post. Of a published one a view is counted, which is no change of the post."""
         views = {Post.view_count: Post.view_count + 1, Post.updated_at: Post.updated_at}
         change_rows(db, update(Post).where(named(slug), Post.is_published).values(views))
-        post = find_post(db, user, slug)
+        post = find_post(db, user, slug, *WHOLE)
         db.commit()
         return post
 
@@ -129,7 +129,7 @@ class PostService:
     @staticmethod
     def like_post(db: Session, user: User, slug: str) -> Post:
         """Like a published post. To like it again changes nothing."""
-        post = find_post(db, user, slug)
+        post = find_post(db, user, slug, *WHOLE)
         if not post.is_published:
             raise ConflictError("Only published posts are liked.")
         # To be liked already undoes the counting.
@@ -141,7 +141,7 @@ class PostService:
     @staticmethod
     def unlike_post(db: Session, user: User, slug: str) -> Post:
         """Take the like back. Where there is none, nothing changes."""
-        post = find_post(db, user, slug)
+        post = find_post(db, user, slug, *WHOLE)
         mine = post_likes.c.post_id == post.id, post_likes.c.user_id == user.id
         with db.begin_nested() as counting:
             _count_like(db, post, case((Post.like_count > 0, Post.like_count - 1), else_=0))

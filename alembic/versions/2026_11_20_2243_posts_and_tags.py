@@ -2,7 +2,7 @@
 
 Revision: 0006
 After: 0003
-Created: 2026-11-20 22:39:48.580808+00:00
+Created: 2026-11-20 22:43:48.580808+00:00
 """
 
 import sqlalchemy as sa
