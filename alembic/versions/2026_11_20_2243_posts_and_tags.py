@@ -1,7 +1,7 @@
 """posts and tags
 
 Revision: 0006
-After: 0003
+After: 0005
 Created: 2026-11-20 22:43:48.580808+00:00
 """
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0006"
-down_revision = "0003"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

@@ -33,7 +33,7 @@ def make(db: Session, plan: Plan) -> Iterator[Post]:
         post = Post(
             author_id=chance.choice(author_ids),
             title=title,
-            slug=slugify(title),
+            slug=slugify(title, "post"),
             excerpt=chance.choice(words["sentences"]),
             content="\n\n".join(paragraphs),
             status=PostStatus.DRAFT if drafted else PostStatus.PUBLISHED,
