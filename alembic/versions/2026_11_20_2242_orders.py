@@ -44,9 +44,11 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("orders", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_orders_created_at"), ["created_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_orders_paid_at"), ["paid_at"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_orders_status_created_at"), ["status", "created_at"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_orders_status_paid_at"), ["status", "paid_at"], unique=False
         )
         batch_op.create_index(batch_op.f("ix_orders_total"), ["total"], unique=False)
         batch_op.create_index(

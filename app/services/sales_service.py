@@ -59,8 +59,9 @@ def _sales(group_by: SalesGroup, first: date, last: date) -> CTE:
             # Rounded for SQLite, which adds up floats: equal revenues are equal.
             func.round(revenue, 2, type_=Numeric(20, 2)).label("revenue"),
         )
+        .select_from(Order)
         .join(Order.items)
-        # Outer, as databases leave out an outer join that nothing is taken from.
+        # Outer: databases may leave out an outer join that nothing is taken from.
         .outerjoin(OrderItem.product)
         .outerjoin(Product.category)
         .where(Order.status.in_(SOLD), Order.paid_at.between(start, end))
