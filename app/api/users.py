@@ -32,7 +32,7 @@ from app.schemas.user import (
 from app.services.account_service import AccountService
 from app.services.user_service import UserService
 
-HardDelete = Annotated[bool, Query(description="Erase for good, with all that belongs to it.")]
+HardDelete = Annotated[bool, Query(description="Erase for good, with what only the account owns.")]
 
 router = APIRouter(prefix="/users", tags=["users"])
 
