@@ -200,7 +200,7 @@ def names(client: TestClient, path: str) -> list[str]:
 
 
 def test_filters(client: TestClient) -> None:
-    books, maps = make_category(), make_category("Maps")
+    books, maps = make_category(), make_category(name="Maps")
     make_product(name="A", price=Decimal("5.00"), category_id=books.id)
     make_product(name="B", price=Decimal("7.50"), category_id=books.id, stock=0)
     make_product(name="C", price=Decimal("10.00"), category_id=maps.id, is_active=False)
@@ -397,7 +397,7 @@ def test_a_product_stays_without_its_category(client: TestClient, staff_headers:
     path = f"/categories/{product.category_id}"
     assert client.delete(path, headers=staff_headers).status_code == 204
     assert client.get(f"/products/{product.id}").json()["category_id"] is None
-    make_product(category_id=make_category("Other").id)
+    make_product(category_id=make_category(name="Other").id)
     with writing() as db:
         db.execute(delete(Category))
         db.commit()

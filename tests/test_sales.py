@@ -35,7 +35,7 @@ def report(client: TestClient, headers: Headers, query: str = "") -> Any:
 def sales() -> list[tuple[Order, OrderItem, Product]]:
     """Lines sold in the period, of random orders in and around it."""
     rand = random.Random(7)
-    categories = [make_category("Books").id, make_category("Árvores").id, None]
+    categories = [make_category(name="Books").id, make_category(name="Árvores").id, None]
     products = [
         make_product(
             price=Decimal(rand.randrange(1, 9999)).scaleb(-2), category_id=categories[n % 3]
@@ -118,7 +118,7 @@ def test_the_report_adds_up(
 def test_categories_have_names_and_equals_an_order(
     client: TestClient, admin_headers: Headers
 ) -> None:
-    books, trees = make_category("Books"), make_category("Árvores")
+    books, trees = make_category(name="Books"), make_category(name="Árvores")
     for category_id in (trees.id, None, books.id):
         make_order(None, make_product(category_id=category_id), status=OrderStatus.PAID)
     rows = report(client, admin_headers, "group_by=category")["rows"]

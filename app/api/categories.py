@@ -1,4 +1,4 @@
-"""What the products are sorted into."""
+"""Categories."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/categories", tags=["categories"])
 def list_categories(
     db: SessionDep, params: Annotated[CategoryParams, Query()]
 ) -> Page[CategoryRead]:
-    """List categories, sorted; by name if nothing else is asked for."""
+    """List categories, searched and sorted; the newest first."""
     return CategoryService.list_categories(db, params)
 
 
@@ -38,7 +38,7 @@ def create_category(db: SessionDep, _: Staff, data: CategoryCreate) -> Category:
 def replace_category(
     db: SessionDep, _: Staff, category_id: Id, data: CategoryCreate, if_match: IfMatch
 ) -> Category:
-    """Replace a category as a whole."""
+    """Replace a category as a whole. What is left out goes back to its default."""
     return CategoryService.replace_category(db, category_id, data, if_match)
 
 
@@ -46,11 +46,11 @@ def replace_category(
 def update_category(
     db: SessionDep, _: Staff, category_id: Id, data: CategoryUpdate, if_match: IfMatch
 ) -> Category:
-    """Change some of a category's data."""
+    """Change some of a category. What is left out stays as it is."""
     return CategoryService.update_category(db, category_id, data, if_match)
 
 
 @router.delete("/{category_id}", status_code=204)
 def delete_category(db: SessionDep, _: Staff, category_id: Id, if_match: IfMatch) -> None:
-    """Delete a category. Its products stay, without one."""
+    """Delete a category."""
     CategoryService.delete_category(db, category_id, if_match)

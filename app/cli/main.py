@@ -20,6 +20,23 @@ cli_app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+NEW_EPILOG = """
+Types: str text int bigint float decimal bool date datetime time json uuid email url slug enum ref
+many. More, each behind a colon: a length (str:200) or precision (decimal:10.2), optional, unique,
+index, min=N, max=N, =DEFAULT behind the type or default=DEFAULT at the end.
+
+status:enum:draft/published=draft  category:ref  owner:ref:users  parent:ref:self:optional
+tags:many  opens:time=09:00  rating:int:min=1:max=5  data:json:optional
+
+A required ref goes with what it refers to (CASCADE), an optional one stays without (SET NULL).
+Text is searched by ?q=; numbers and dates are filtered by min_ and max_, enums, bools and refs by
+equality.
+
+For other code, copy a template from app/cli/scaffold/templates to templates/new and change it.
+
+Try: [bold]python run.py new product name:str:200:unique price:decimal:10.2 stock:int=0[/]
+"""
+
 cli_app.add_typer(users.commands, name="user")
 
 
@@ -60,6 +77,56 @@ def run_tests(
     environment = testing.environment(database)
     command = [sys.executable, "-m", "pytest", *context.args]
     raise typer.Exit(subprocess.call(command, cwd=ROOT, env=environment))
+
+
+@cli_app.command("new", rich_help_panel="Features", epilog=NEW_EPILOG)
+def new_command(
+    entity: Annotated[
+        str, typer.Argument(metavar="ENTITY", help="product, or OrderItem, order_item, order-item.")
+    ],
+    fields: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FIELD...", help="name:type:more; without any, name:str:200."),
+    ] = None,
+    owned: Annotated[
+        bool, typer.Option("--owned", help="Rows belong to the user who made them: others get 404.")
+    ] = False,
+    soft_delete: Annotated[
+        bool, typer.Option("--soft-delete", help="Deleted rows stay in the table, unseen.")
+    ] = False,
+    uuid: Annotated[
+        bool, typer.Option("--uuid", help="Ids that nobody can guess or count.")
+    ] = False,
+    plural: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Where English is not enough.")
+    ] = None,
+    write: Annotated[
+        str, typer.Option(metavar="WHO", help="Who may write: anyone, user, staff, admin.")
+    ] = "user",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the diff, and touch nothing.")
+    ] = False,
+    no_migrate: Annotated[
+        bool, typer.Option("--no-migrate", help="Leave the database as it is.")
+    ] = False,
+    no_test: Annotated[bool, typer.Option("--no-test", help="Do not run the new tests.")] = False,
+) -> None:
+    """Make a feature: model, schemas, service, router, tests and migration."""
+    # Imported here, like all that a start of the server does not need.
+    from app.cli.scaffold.making import make_feature
+
+    make_feature(
+        entity,
+        fields or [],
+        plural=plural,
+        write=write,
+        owned=owned,
+        soft_delete=soft_delete,
+        uuid=uuid,
+        dry_run=dry_run,
+        migrates=not no_migrate,
+        tests=not no_test,
+    )
 
 
 @cli_app.command("migrate", context_settings={"ignore_unknown_options": True})  # for -1

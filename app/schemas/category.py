@@ -5,8 +5,8 @@ from pydantic import Field
 
 from app.schemas.base import (
     InputSchema,
-    ListParams,
     ReadSchema,
+    SearchParams,
     UpdateSchema,
     left_out,
     line,
@@ -14,8 +14,8 @@ from app.schemas.base import (
     text,
 )
 
-CategoryName = Annotated[str, line(100), Field(examples=["Books"])]
-CategoryDescription = Annotated[str, text(2000), Field(examples=["Printed and bound."])]
+CategoryName = Annotated[str, line(100), Field(examples=["My category"])]
+CategoryDescription = Annotated[str, text(10_000), Field(examples=["What is to be known."])]
 
 
 class CategoryCreate(InputSchema):
@@ -36,5 +36,5 @@ class CategoryRead(ReadSchema):
     updated_at: datetime
 
 
-class CategoryParams(ListParams):
-    sort: str = sortable("name", "created_at", default="name")
+class CategoryParams(SearchParams):
+    sort: str = sortable("name", "created_at", default="-created_at")

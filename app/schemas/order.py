@@ -2,7 +2,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import Field, field_validator
 
 from app.models.order import OrderStatus
 from app.schemas.base import (
@@ -12,11 +12,11 @@ from app.schemas.base import (
     ListParams,
     Money,
     ReadSchema,
-    number_only,
     sortable,
+    whole,
 )
 
-OrderQuantity = Annotated[int, Field(ge=1, le=10_000, examples=[2]), BeforeValidator(number_only)]
+OrderQuantity = Annotated[int, whole(1, 10_000), Field(examples=[2])]
 
 
 class OrderItemCreate(InputSchema):

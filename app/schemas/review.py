@@ -10,12 +10,12 @@ from app.schemas.base import (
     UpdateSchema,
     digits_only,
     left_out,
-    number_only,
     sortable,
     text,
+    whole,
 )
 
-Rating = Annotated[int, Field(ge=1, le=5, examples=[5]), BeforeValidator(number_only)]
+Rating = Annotated[int, whole(1, 5), Field(examples=[5])]
 RatingFilter = Annotated[int, Field(ge=1, le=5, examples=[4]), BeforeValidator(digits_only)]
 Comment = Annotated[str, text(2000), Field(examples=["Read it twice. She did nothing wrong."])]
 

@@ -1,9 +1,12 @@
 """Types that the schemas share. What passes them fits its column on every database."""
 
+import json
 import math
 import re
 import unicodedata
+import uuid
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -23,6 +26,9 @@ from pydantic import (
 from app.core.config import get_settings
 
 INT32 = 2**31 - 1  # the largest INTEGER of PostgreSQL and MySQL
+INT53 = 2**53 - 1  # the largest whole number that JavaScript reads exactly
+REAL = 1e15  # a float beyond it has no digit behind the point left
+JSON_SIZE, JSON_DEPTH = 20_000, 20
 PASSWORD_MAX = 128  # characters; a limit, so that hashing has one as well
 
 # Characters, as the inside of a class that Python, Rust and JavaScript read alike.
@@ -42,9 +48,19 @@ TEXT_PATTERN = rf"^[^{_TEXT}]*[^{_TEXT}{_BREAKS}{_UNSEEN}][^{_TEXT}]*$"
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-# What NUMERIC(10, 2) holds; a price is more than nothing.
-MONEY_PATTERN = r"^(0|[1-9][0-9]{0,7})(\.[0-9]{1,2})?$"
+# What NUMERIC(10, 2) holds and is more than nothing.
 PRICE_PATTERN = r"^([1-9][0-9]{0,7}(\.[0-9]{1,2})?|0\.[1-9][0-9]?|0\.0[1-9])$"
+
+# A year has four digits. Not the last ones: no time zone may move a moment out of what fits.
+DAY_PATTERN = r"^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}$"
+MOMENT_PATTERN = (
+    r"^[1-8][0-9]{3}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
+    r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+)
+TIME_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
+UUID_PATTERN = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+URL_PATTERN = rf"^https?://({_LABEL})(\.{_LABEL})*(:[0-9]{{1,5}})?([/?#][!-~]*)?$"
+SLUG_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 
 EMAIL_PATTERN = rf"^{_ATOM}(\.?{_ATOM}){{0,63}}@({_LABEL}\.)+[A-Za-z]{{2,63}}$"
 
@@ -56,7 +72,7 @@ def digits_only(value: object) -> object:
     return value
 
 
-def number_only(value: object) -> object:
+def _number_only(value: object) -> object:
     """Numbers in JSON are numbers. Pydantic also reads `"1"` and `true`."""
     if isinstance(value, bool | str):
         raise ValueError("write a whole number, not text or a boolean")
@@ -68,6 +84,55 @@ def _float_only(value: object) -> object:
     if not isinstance(value, float):
         raise ValueError("write a number with a point")
     return value
+
+
+def _real_only(value: object) -> object:
+    """Numbers in JSON are numbers, and a whole one is a float as long as it is exact."""
+    if isinstance(value, bool | str) or (isinstance(value, int) and abs(value) > INT53):
+        raise ValueError("write a number, not text or a boolean")
+    return value
+
+
+def _decimal_only(value: object) -> object:
+    """A number in a query. Pydantic also reads `1_0`, `nan` and `1e5`."""
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,16}(\.[0-9]{1,16})?", value):
+        raise ValueError("write a number in digits")
+    return value
+
+
+def _written(pattern: str, complaint: str) -> BeforeValidator:
+    """Takes text of one form; Pydantic also reads numbers, and many forms more."""
+
+    def check(value: object) -> object:
+        if isinstance(value, str) and not re.fullmatch(pattern, value):
+            raise ValueError(complaint)
+        if isinstance(value, int | float | bytes):
+            raise ValueError(complaint)
+        return value
+
+    return BeforeValidator(check)
+
+
+def _check_json(value: dict[str, Any]) -> dict[str, Any]:
+    """Not so deep or large that reading it again would be a burden."""
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):  # UnicodeEncodeError is one: half of a character
+        raise ValueError("has a number or a character that JSON has not") from None
+    if len(json.dumps(value)) > JSON_SIZE:
+        raise ValueError(f"is longer than {JSON_SIZE:,} characters")
+    level: list[Any] = [value]
+    for _ in range(JSON_DEPTH):
+        level = [each for node in level for each in _children(node)]
+    if level:
+        raise ValueError(f"is more than {JSON_DEPTH} levels deep")
+    return value
+
+
+def _children(node: Any) -> list[Any]:
+    if isinstance(node, dict):
+        return list(node.values())
+    return list(node) if isinstance(node, list) else []
 
 
 def _check_email(value: str) -> str:
@@ -97,27 +162,65 @@ class _Constraints(GroupedMetadata):
         return iter(self.constraints)
 
 
-def _read_money(value: object) -> Decimal:
-    """An amount written as text or as a number, exactly.
+def whole(minimum: int = -INT32, maximum: int = INT32) -> _Constraints:
+    """Constraints of a whole number in JSON."""
+    return _Constraints(Field(ge=minimum, le=maximum), BeforeValidator(_number_only))
 
-    0.1 + 0.2 is 0.30000000000000004 in JavaScript: what is off by no more than that is meant.
+
+def real(minimum: float = -REAL, maximum: float = REAL) -> _Constraints:
+    """Constraints of a number with a point in JSON. JavaScript writes 1.0 as 1."""
+    return _Constraints(
+        Field(ge=minimum, le=maximum, allow_inf_nan=False), BeforeValidator(_real_only)
+    )
+
+
+def amount(
+    precision: int,
+    scale: int,
+    minimum: Decimal | float | str | None = None,
+    maximum: Decimal | float | str | None = None,
+    pattern: str | None = None,
+) -> _Constraints:
+    """Constraints of an exact number of `precision` digits, `scale` of them behind the point.
+
+    pattern: of a text that says the same, where the one for all such numbers says less.
     """
-    if isinstance(value, Decimal):
-        return value
-    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 10**8:
-        cents = round(value * 100)
-        if math.isclose(value * 100, cents, rel_tol=1e-12):
-            return Decimal(cents).scaleb(-2)
-    if isinstance(value, str) and re.fullmatch(MONEY_PATTERN, value):
-        return Decimal(value).quantize(Decimal("0.01"))
-    raise ValueError("write an amount with at most 8 digits, and 2 behind the point")
+    digits, unit = precision - scale, Decimal(1).scaleb(-scale)
+    limit = Decimal(10) ** digits - unit
+    low = -limit if minimum is None else max(Decimal(str(minimum)), -limit)
+    high = limit if maximum is None else min(Decimal(str(maximum)), limit)
+    sign = "-?" if low < 0 else ""
+    front = rf"(0|[1-9][0-9]{{0,{digits - 1}}})" if digits else "0"
+    back = rf"(\.[0-9]{{1,{scale}}})?" if scale else ""
+    written = f"^{sign}{front}{back}$"
+    message = f"write a number with at most {digits} digits, and {scale} behind the point"
 
+    def read(value: object) -> Decimal:
+        """The number, exactly.
 
-def _money(pattern: str, minimum: Decimal) -> _Constraints:
-    text = {"type": "string", "pattern": pattern}
-    number = {"type": "number", "minimum": float(minimum), "maximum": 99_999_999.99}
-    schema = {"anyOf": [text, number | {"multipleOf": 0.01}], "examples": ["19.90"]}
-    return _Constraints(Field(ge=minimum), BeforeValidator(_read_money), WithJsonSchema(schema))
+        0.1 + 0.2 is 0.30000000000000004 in JavaScript: what is off by no more than that is meant.
+        """
+        if isinstance(value, Decimal):
+            return value
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= limit:
+            units = round(value * 10**scale)
+            if math.isclose(value * 10**scale, units, rel_tol=1e-12):
+                return Decimal(units).scaleb(-scale)
+        if isinstance(value, str) and re.fullmatch(written, value):
+            return Decimal(value).quantize(unit) + 0  # without the sign of -0
+        raise ValueError(message)
+
+    number = {
+        "type": "number",
+        "minimum": float(low),
+        "maximum": float(high),
+        "multipleOf": float(unit),
+    }
+    text = {"type": "string", "pattern": pattern or written}
+    # A pattern can express the sign of a number, and no other bound of it.
+    told = pattern or (low in (0, -limit) and high == limit)
+    schema = {"anyOf": [text, number]} if told else number
+    return _Constraints(Field(ge=low, le=high), BeforeValidator(read), WithJsonSchema(schema))
 
 
 def _visible(pattern: str, max_length: int) -> _Constraints:
@@ -138,6 +241,24 @@ def text(max_length: int) -> _Constraints:
     return _visible(TEXT_PATTERN, max_length)
 
 
+def url(max_length: int = 500) -> _Constraints:
+    """Constraints of the address of a page, in ASCII characters."""
+    return _Constraints(
+        Field(max_length=max_length, examples=["https://example.com/books"]),
+        _matches(URL_PATTERN, "is not the address of a page, such as https://example.com"),
+        Field(json_schema_extra={"pattern": URL_PATTERN}),
+    )
+
+
+def slug(max_length: int = 100) -> _Constraints:
+    """Constraints of a name in an address: small letters, digits and single hyphens."""
+    return _Constraints(
+        Field(max_length=max_length, examples=["printed-books"]),
+        _matches(SLUG_PATTERN, "has small letters and digits, and hyphens between them"),
+        Field(json_schema_extra={"pattern": SLUG_PATTERN}),
+    )
+
+
 def _check_password(password: SecretStr) -> SecretStr:
     text = unicodedata.normalize("NFKC", password.get_secret_value())
     minimum = get_settings().password_min_length
@@ -149,12 +270,14 @@ def _check_password(password: SecretStr) -> SecretStr:
 
 
 Id = Annotated[int, Field(ge=1, le=INT32, examples=[1]), BeforeValidator(digits_only)]
-JsonId = Annotated[int, Field(ge=1, le=INT32, examples=[1]), BeforeValidator(number_only)]
-Count = Annotated[int, Field(ge=0, le=INT32, examples=[3]), BeforeValidator(number_only)]
-Money = Annotated[Decimal, _money(MONEY_PATTERN, Decimal(0))]
-Price = Annotated[Decimal, _money(PRICE_PATTERN, Decimal("0.01"))]
+JsonId = Annotated[int, Field(ge=1, le=INT32, examples=[1]), BeforeValidator(_number_only)]
+Count = Annotated[int, whole(0), Field(examples=[3])]
+Money = Annotated[Decimal, amount(10, 2, minimum=0), Field(examples=["19.90"])]
+Price = Annotated[
+    Decimal, amount(10, 2, minimum="0.01", pattern=PRICE_PATTERN), Field(examples=["19.90"])
+]
 Flag = StrictBool
-Int = Annotated[int, Field(ge=-INT32, le=INT32), BeforeValidator(number_only)]
+Int = Annotated[int, whole()]
 Float = Annotated[FiniteFloat, BeforeValidator(_float_only)]
 Email = Annotated[
     str,
@@ -162,6 +285,38 @@ Email = Annotated[
     _matches(EMAIL_PATTERN, "is not an email address in ASCII characters"),
     AfterValidator(_check_email),
     Field(json_schema_extra={"format": "email", "pattern": EMAIL_PATTERN}),
+]
+Day = Annotated[
+    date,
+    _written(DAY_PATTERN, "write a date as 2026-01-31"),
+    Field(examples=["2026-01-31"], json_schema_extra={"pattern": DAY_PATTERN}),
+]
+Moment = Annotated[
+    datetime,
+    _written(MOMENT_PATTERN, "write a moment with its zone, as 2026-01-31T09:30:00Z"),
+    AfterValidator(lambda moment: moment.astimezone(UTC)),
+    Field(examples=["2026-01-31T09:30:00Z"], json_schema_extra={"pattern": MOMENT_PATTERN}),
+]
+TimeOfDay = Annotated[
+    time,
+    _written(TIME_PATTERN, "write a time as 09:30"),
+    WithJsonSchema({"type": "string", "pattern": TIME_PATTERN, "examples": ["09:30:00"]}),
+]
+Uuid = Annotated[
+    uuid.UUID,
+    _written(UUID_PATTERN, "write a UUID in its five groups"),
+    Field(
+        examples=["6f1c2f9e-5a7b-4c7d-9d53-0f0a4f0e9b1a"],
+        json_schema_extra={"pattern": UUID_PATTERN},
+    ),
+]
+JsonObject = Annotated[
+    dict[str, Any], AfterValidator(_check_json), Field(examples=[{"color": "blue"}])
+]
+QueryInt = Annotated[int, Field(ge=-INT32, le=INT32), BeforeValidator(digits_only)]
+QueryBigInt = Annotated[int, Field(ge=-INT53, le=INT53), BeforeValidator(digits_only)]
+QueryFloat = Annotated[
+    float, Field(ge=-REAL, le=REAL, allow_inf_nan=False), BeforeValidator(_decimal_only)
 ]
 Password = Annotated[
     SecretStr,

@@ -36,5 +36,4 @@ class CategoryService:
 
     @staticmethod
     def delete_category(db: Session, category_id: int, if_match: Versions) -> None:
-        """Delete the category. Its products stay, without one."""
         remove(db, get_or_404(db, Category, category_id, if_match=if_match))

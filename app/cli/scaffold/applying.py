@@ -1,0 +1,78 @@
+"""Moving what is finished into the tree, and its migration into the database; or neither."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import MetaData, inspect
+from sqlalchemy.exc import DBAPIError
+
+from app.cli.console import CommandError
+from app.cli.scaffold.changes import Changes
+from app.cli.schema import connect, current, is_current, migrate, reason
+from app.core import database
+from app.core.config import ROOT, get_settings
+
+
+def check_database(tables: set[str]) -> None:
+    """Find out now what would stop the migration later."""
+    connect()
+    with database.database.read_engine.connect() as connection:
+        there = set(inspect(connection).get_table_names())
+    if found := sorted(tables & there):
+        raise CommandError(
+            f"The database has a table {found[0]} that no model knows. Drop or rename it first."
+        )
+    if not is_current() and not get_settings().migrates_on_start:
+        raise CommandError("The database is not at the newest schema. Run: python run.py migrate")
+
+
+def apply(changes: Changes, tables: set[str], *, migrates: bool) -> str:
+    """Make the changes and migrate; what the migration said.
+
+    The migration comes first and the router last: a server that reloads in between has the table
+    before it has the routes. `alembic/` is no folder that it watches.
+    """
+    versions = ROOT / "alembic/versions"
+    first = Changes(ROOT, [each for each in changes.each if each.path.parent == versions])
+    rest = Changes(ROOT, [each for each in changes.each if each.path.parent != versions])
+    migration = migrated(tables) if migrates else nullcontext("")
+    with first.applied(), migration as said, rest.applied():
+        changes.stamp()
+    return said
+
+
+@contextmanager
+def migrated(tables: set[str]) -> Iterator[str]:
+    """The database at the newest schema, and back where it was if the block fails."""
+    before = current() or "base"
+    try:
+        said = migrate()
+    except Exception as error:
+        _drop(tables)  # MySQL keeps the half of a migration that went well
+        if isinstance(error, DBAPIError):
+            raise CommandError(f"The migration fails: {reason(error)}.") from None
+        raise
+    try:
+        yield said
+    except BaseException:
+        config = Config(str(ROOT / "alembic.ini"))
+        url = database.database.engine.url
+        config.attributes["url"] = url.render_as_string(hide_password=False)
+        command.downgrade(config, before)
+        raise
+
+
+def _drop(tables: set[str]) -> None:
+    found = MetaData()
+    with database.database.engine.begin() as connection:
+        there = tables & set(inspect(connection).get_table_names())
+        if there:
+            found.reflect(connection, only=sorted(there))
+            found.drop_all(connection, tables=[found.tables[name] for name in sorted(there)])
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()

@@ -1,0 +1,114 @@
+"""From the words of a command line to an entity, or to one line that says what is wrong."""
+
+from difflib import get_close_matches
+
+from app.cli.console import CommandError
+from app.cli.scaffold import kinds
+from app.cli.scaffold.attribute import Attribute
+from app.cli.scaffold.entity import WRITERS, Entity
+from app.cli.scaffold.fields import Field, parse_fields
+from app.cli.scaffold.names import Names, entity_names, singular, snake
+from app.cli.scaffold.project import Model, Project
+
+
+def describe(
+    project: Project,
+    name: str,
+    fields: list[str],
+    *,
+    plural: str | None = None,
+    write: str = "user",
+    owned: bool = False,
+    soft_delete: bool = False,
+    uuid: bool = False,
+) -> Entity:
+    """The entity that the words of a command line describe, or a CommandError."""
+    names = entity_names(name, plural)
+    parsed = parse_fields(fields)
+    if write not in WRITERS:
+        raise CommandError(f"--write {write}: there are {', '.join(WRITERS)}.")
+    if owned and write != "user":
+        raise CommandError("--owned rows are written by the user that they belong to: no --write.")
+    attributes = _attributes(project, names, parsed, owned)
+    entity = Entity(names, attributes, write, owned, soft_delete, uuid)
+    _check(project, entity)
+    return entity
+
+
+def _attributes(
+    project: Project, names: Names, fields: tuple[Field, ...], owned: bool
+) -> tuple[Attribute, ...]:
+    attributes: list[Attribute] = []
+    known = {"users"} if owned else set[str]()  # those that have another side of this entity
+    for field in fields:
+        kinds.check_numbers(field)
+        target = None
+        if field.type in ("ref", "many"):
+            target = _target(project, names, field)
+        one = Attribute(field, names, target, alone=True)
+        if field.type in ("ref", "many"):
+            one = Attribute(field, names, target, alone=one.table not in known)
+            known.add(one.table)
+        attributes.append(one)
+    return tuple(attributes)
+
+
+def _target(project: Project, names: Names, field: Field) -> Model | None:
+    own = field.target in ("self", names.singular, names.plural)
+    if own and field.type == "many":
+        raise CommandError(f"{field.name}: many of the entity itself is not to be had; take a ref.")
+    if own and not field.nullable:
+        better = f"{field.name}:ref:self:optional"
+        raise CommandError(f"{field.name}: the first row has none to refer to. Write {better}")
+    if own:
+        return None
+    model = project.find(field.target)
+    if model is None:
+        known = {each.singular: each for each in project.models}
+        near = get_close_matches(
+            snake(field.target), [*known, *(m.table for m in project.models)], 1
+        )
+        hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(sorted(known))}."
+        raise CommandError(
+            f"{field.name}: there is no {field.target} to refer to. {hint} "
+            f"Or make it first: python run.py new {singular(snake(field.target))}"
+        )
+    return model
+
+
+def _check(project: Project, entity: Entity) -> None:
+    names = entity.names
+    for model in project.models:
+        if model.cls == names.cls or model.table == names.plural:
+            where = f"{model.module.replace('.', '/')}.py, table {model.table}"
+            raise CommandError(
+                f"{names.cls} exists already: {where}. "
+                f"Take another name, or: python run.py remove {model.singular}"
+            )
+    between = {each.between for each in entity.manys}
+    for table in {names.plural, *between} & project.tables:
+        raise CommandError(f"There is a table {table} already. Take another name.")
+    for path in project.files(names).values():
+        if path.exists() and path.read_text("utf-8").strip():
+            shown = path.relative_to(project.root).as_posix()
+            raise CommandError(f"{shown} exists already, and would be overwritten. Move it away.")
+    columns = {each.name for each in entity.attributes}
+    columns |= {each.relation for each in entity.relations}
+    if entity.owned and columns & {"user", "user_id"}:
+        raise CommandError("--owned rows have a user already: leave the field out, or --owned.")
+    for each in entity.attributes:
+        if each.keyed and f"{each.name}_key" in columns:
+            raise CommandError(f"{each.name}_key is the column that makes {each.name} unique.")
+        if each.name in (names.singular, names.plural):
+            raise CommandError(f"{each.name} is the entity's own name. Take another one.")
+        if each.default_source is None and each.relation and each.target:
+            _check_other_side(each)
+
+
+def _check_other_side(attribute: Attribute) -> None:
+    assert attribute.target
+    if attribute.relation and attribute.other_side in attribute.target.members:
+        raise CommandError(
+            f"{attribute.relation}: {attribute.target.cls} has something called "
+            f"{attribute.other_side} already. Take another name for the entity."
+        )

@@ -1,0 +1,138 @@
+"""The files of a feature, from `templates/`, as ruff formats them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+
+from app.cli.console import CommandError
+from app.cli.scaffold.entity import Entity
+from app.cli.scaffold.kinds import RANGES
+from app.cli.scaffold.project import Model, Project
+from app.cli.scaffold.samples import member
+
+TEMPLATES = Path(__file__).parent / "templates"
+OWN_TEMPLATES = "templates/new"  # in the project: a file here takes the place of one of ours
+
+# Names of app.schemas.base that a schema may need; ruff takes out those that it does not.
+SHARED = (
+    "INT53, Day, Email, Flag, Id, InputSchema, JsonId, JsonObject, ListParams, Moment, "
+    "QueryBigInt, QueryFloat, QueryInt, ReadSchema, SearchParams, TimeOfDay, UpdateSchema, Uuid, "
+    "amount, left_out, line, real, slug, sortable, text, url, whole"
+)
+OURS = ["--config", "lint.isort.known-first-party=['app', 'tests']"]
+# What fits on a line is on one: the commas of a template ask for nothing.
+AS_TIGHT = [
+    argument
+    for setting in (
+        "format.skip-magic-trailing-comma=true",
+        "lint.isort.split-on-trailing-comma=false",
+    )
+    for argument in ("--config", setting)
+]
+
+
+def render(project: Project, entity: Entity) -> dict[Path, str]:
+    """Path and text of the five files, not yet formatted."""
+    environment = Environment(
+        loader=ChoiceLoader(
+            [FileSystemLoader(project.root / OWN_TEMPLATES), FileSystemLoader(TEMPLATES)]
+        ),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - Python is written, no HTML
+    )
+    environment.filters |= {"quote": quote, "member": member}
+    context = _context(project, entity)
+    return {
+        path: environment.get_template(f"{name}.py.jinja").render(context)
+        for name, path in project.files(entity.names).items()
+    }
+
+
+def quote(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _context(project: Project, entity: Entity) -> dict[str, Any]:
+    user = project.find("user")
+    targets = {each.target for each in entity.relations if each.target} | (
+        {user} if entity.owned and user else set[Model]()
+    )
+    ordered = sorted(targets, key=lambda model: model.module)
+    optional = [each for each in entity.plain if not each.field.required]
+    filters = [name for each in entity.attributes for name, _ in each.filters]
+    queries = [query for each in entity.plain for query in each.matches]
+    return {
+        "e": entity,
+        "n": entity.names,
+        "shared": SHARED,
+        "targets": ordered,
+        "many_targets": [each for each in ordered if each in {m.target for m in entity.manys}],
+        "filtered": bool(filters),
+        "unique_sentence": _unique_sentence(entity),
+        "all_targets": ordered,
+        "factories": sorted({(project.factory(each), f"make_{each.singular}") for each in ordered}),
+        "parents": [each for each in entity.refs if not each.field.nullable],
+        "required_refs": [each for each in entity.refs if each.field.required],
+        "nullable_refs": [each for each in entity.refs if each.field.nullable],
+        "takes_values": entity.owned,
+        "numbered": any("number" in each.made for each in entity.plain if each.field.required),
+        "patches": entity.plain,
+        "change": _change(entity),
+        "freed": bool(entity.unique)
+        and (not entity.soft_delete or all(each.keyed for each in entity.unique)),
+        "queries": queries,
+        "bad_queries": [
+            f"{name}=-"
+            for each in entity.attributes
+            for name, _ in each.filters
+            if each.field.type in (*RANGES, "bool", "enum", "uuid", "ref")
+        ],
+        "accented": [
+            each
+            for each in entity.searched
+            if each.field.type in ("str", "text") and each.field.length >= 6
+        ],
+        "statements": 1 + len(entity.manys) + entity.owned,
+        "planned": [
+            *(f"limit=1&{query}" for query, _ in queries if query.isascii()),
+            *(f"limit=3&sort={name}" for name in entity.sortable),
+        ],
+        "optional": optional,
+    }
+
+
+def _change(entity: Entity) -> str:
+    """A PATCH that changes something, as source code."""
+    if entity.plain:
+        return f'{{"{entity.plain[0].name}": {entity.plain[0].samples[1]}}}'
+    one = entity.attributes[0]
+    return f'{{"{one.name}": {"[]" if one.is_many else one.parent_json}}}'
+
+
+def _unique_sentence(entity: Entity) -> str:
+    names = [each.name.replace("_", " ") for each in entity.unique if each.keyed]
+    if not names:
+        return ""
+    return f" Its {' and its '.join(names)} is its own, without regard to case."
+
+
+def ruff(root: Path, paths: list[Path], *settings: str) -> None:
+    """Sort imports, take out those that are not needed, format; the files are changed."""
+    command = [sys.executable, "-m", "ruff"]
+    for arguments in (["check", "--select", "I,F401", "--fix"], ["format"]):
+        done = subprocess.run(
+            [*command, *arguments, *OURS, *settings, "--quiet", "--no-cache", *map(str, paths)],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise CommandError(f"ruff refuses what was written: {done.stdout}{done.stderr}")
