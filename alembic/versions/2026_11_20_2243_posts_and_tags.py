@@ -75,7 +75,6 @@ def upgrade() -> None:
             ["status", "published_at", "id"],
             unique=False,
         )
-        batch_op.create_index(batch_op.f("ix_posts_title"), ["title"], unique=False)
 
     op.create_table(
         "post_likes",

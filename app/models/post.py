@@ -60,7 +60,7 @@ class Post(Base, IdMixin, TimestampMixin, SoftDeleteMixin, SearchMixin):
     searched = ("title", "excerpt", "content")
 
     author_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    title: Mapped[str] = mapped_column(String(200), index=True)
+    title: Mapped[str] = mapped_column(String(200))
     slug: Mapped[str] = mapped_column(String(220), unique=True)  # kept by a deleted post, too
     excerpt: Mapped[str | None] = mapped_column(String(500))
     content: Mapped[str] = mapped_column(Text)

@@ -20,9 +20,10 @@ Body = Annotated[str, text(5000), Field(examples=["Well said.\n\nWhat about test
 
 class CommentCreate(InputSchema):
     body: Body
-    # No example: sent as it is, it would have to be there.
     parent_id: JsonId | None = Field(
-        None, description="The comment that this is a reply to. A reply has no replies."
+        None,
+        description="The comment that this is a reply to. A reply has no replies.",
+        examples=[None],  # another one would have to be there
     )
 
 

@@ -85,7 +85,7 @@ class PostRead(PostSummary):
 class PostParams(SearchParams):
     tag: TagName | None = Field(None, description="Posts with this tag, by its name.")
     author_id: Id | None = None
-    sort: str = sortable("published_at", "title", default="-published_at")
+    sort: str = sortable("published_at", default="-published_at")
 
 
 class OwnPostParams(SearchParams):
