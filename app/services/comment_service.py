@@ -36,9 +36,10 @@ class CommentService:
     def update_comment(
         db: Session, user: User, comment_id: int, data: CommentUpdate, if_match: Versions
     ) -> Comment:
-        """Its author, who is answered with it, is the user, and so in the session already."""
         own = Comment.author_id == user.id
-        comment = get_or_404(db, Comment, comment_id, own, if_match=if_match)
+        comment = get_or_404(
+            db, Comment, comment_id, own, if_match=if_match, options=(WITH_AUTHOR,)
+        )
         return save(db, comment, **data.changes())
 
     @staticmethod
