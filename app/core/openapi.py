@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from app.core.problems import MEDIA_TYPE, Problem
+from app.core.problems import MEDIA_TYPE, Problem, title_of
 
 Schema = dict[str, Any]
 
@@ -30,7 +30,6 @@ ERRORS = {
     429: ("Too many tries.", "Too many tries. Try again in 30 s."),
     503: ("The database is away or busy.", "The database does not answer."),
 }
-TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
 def describe(app: FastAPI) -> None:
@@ -111,8 +110,8 @@ def _errors(path: str, method: str, operation: Schema) -> list[int]:
 
 def _response(status: int) -> Schema:
     description, detail = ERRORS[status]
-    title = TITLES.get(status, description.split(",")[0].rstrip("."))
-    example: Schema = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    example: Schema = {"type": "about:blank", "title": title_of(status), "status": status}
+    example["detail"] = detail
     if status == 422:
         error = {"loc": ["body", "email"], "msg": "Field required", "type": "missing"}
         example["errors"] = [error]

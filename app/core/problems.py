@@ -49,6 +49,10 @@ class Problem(BaseModel):
     )
 
 
+def title_of(status: int) -> str:
+    return TITLES.get(status) or HTTPStatus(status).phrase
+
+
 def problem(
     status: int,
     detail: str,
@@ -59,7 +63,7 @@ def problem(
 ) -> Response:
     body: dict[str, Any] = {
         "type": "about:blank",
-        "title": title or TITLES.get(status) or HTTPStatus(status).phrase,
+        "title": title or title_of(status),
         "status": status,
         "detail": detail,
         "request_id": request_id.get(),
