@@ -11,7 +11,12 @@ from sqlalchemy.orm import Session
 
 from app.core.config import get_settings
 from app.core.database import get_db
-from app.core.errors import BadRequestError, ForbiddenError, UnauthorizedError
+from app.core.errors import (
+    BadRequestError,
+    ForbiddenError,
+    PreconditionRequiredError,
+    UnauthorizedError,
+)
 from app.core.openapi import VISITOR
 from app.core.security import AccessClaims, read_access_token
 from app.models.user import User
@@ -125,6 +130,8 @@ def get_if_match(
     ] = None,
 ) -> Versions:
     """The versions that the client has seen; None for any."""
+    if if_match is None and get_settings().require_if_match:
+        raise PreconditionRequiredError("Send If-Match with the ETag of the version you have read.")
     if if_match is None or if_match.strip() == "*":
         return None
     if not _ETAGS.fullmatch(if_match.strip()):

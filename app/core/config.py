@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(1_048_576, ge=1024)
     cors_origins: Words = []
     allowed_hosts: Words = ["*"]
+    require_if_match: bool = False
 
     # Passwords and tokens
     password_min_length: int = Field(8, ge=8, le=64)

@@ -9,6 +9,7 @@ AppError
 ├── PreconditionFailedError    412  If-Match names another version
 ├── UnsupportedMediaTypeError  415
 ├── InvalidError               422  well-formed, and not acceptable
+├── PreconditionRequiredError  428  If-Match is missing, and REQUIRE_IF_MATCH is set
 ├── TooManyRequestsError       429
 └── UnavailableError           503  the database is away or busy
 """
@@ -86,6 +87,11 @@ class InvalidError(AppError):
     ) -> None:
         super().__init__(detail, errors or ([((field,), detail)] if field else None))
         self.field = field
+
+
+class PreconditionRequiredError(AppError):
+    status = 428
+    title = "Precondition Required"
 
 
 class TooManyRequestsError(AppError):

@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from app.core.config import get_settings
 from app.core.problems import MEDIA_TYPE, Problem, title_of
 
 Schema = dict[str, Any]
@@ -27,6 +28,7 @@ ERRORS = {
     413: ("The body is too large.", "The body is too large."),
     415: ("The body is of a wrong media type.", "Send JSON, with the header Content-Type."),
     422: ("Well-formed, and not valid.", "The request is not valid."),
+    428: ("If-Match is missing.", "Send If-Match with the ETag of the version you have read."),
     429: ("Too many tries.", "Too many tries. Try again in 30 s."),
     503: ("The database is away or busy.", "The database does not answer."),
 }
@@ -86,9 +88,13 @@ def _share_examples(schemas: Schema) -> None:
                     value["examples"] = examples
 
 
+def _parameter(operation: Schema, name: str) -> Schema | None:
+    parameters: list[Schema] = operation.get("parameters", [])
+    return next((each for each in parameters if each["name"].lower() == name.lower()), None)
+
+
 def _errors(path: str, method: str, operation: Schema) -> list[int]:
     where = {parameter["in"] for parameter in operation.get("parameters", [])}
-    if_match = any(p["name"].lower() == "if-match" for p in operation.get("parameters", []))
     # Those that a router names, such as `responses={429: {}}`, are described like all others.
     errors = {int(code) for code in operation["responses"] if code >= "400"}
     if "requestBody" in operation:
@@ -97,8 +103,8 @@ def _errors(path: str, method: str, operation: Schema) -> list[int]:
         errors |= {422}
     if "path" in where:
         errors |= {404}
-    if if_match:
-        errors |= {400, 412}
+    if _parameter(operation, "If-Match"):
+        errors |= {400, 412, 428} if get_settings().require_if_match else {400, 412}
     if security := operation.get("security"):
         errors |= {401} if {} in security else {401, 403}
     if method != "get":
@@ -126,7 +132,8 @@ def _response(status: int) -> Schema:
 
 def _note_etag(operation: Schema, schemas: Schema) -> None:
     """Show the ETag where `If-Match` takes it."""
-    if any(p["name"].lower() == "if-match" for p in operation.get("parameters", [])):
+    if if_match := _parameter(operation, "If-Match"):
+        if_match["required"] = get_settings().require_if_match
         for status in ("200", "201"):
             if status in operation["responses"]:
                 operation["responses"][status]["headers"] = {
