@@ -1,3 +1,9 @@
+<%!
+def plain(code):
+    """Without the remarks of autogenerate: what it wrote is read, and then it is ours."""
+    lines = [line for line in code.splitlines() if not line.lstrip().startswith("# ###")]
+    return "\n".join(lines).strip()
+%>\
 """${message}
 
 Revision: ${up_revision}
@@ -15,8 +21,8 @@ depends_on = ${repr(depends_on)}
 
 
 def upgrade() -> None:
-    ${upgrades if upgrades else "pass"}
+    ${upgrades if upgrades else "pass" | plain}
 
 
 def downgrade() -> None:
-    ${downgrades if downgrades else "pass"}
+    ${downgrades if downgrades else "pass" | plain}

@@ -133,7 +133,8 @@ def unique_key(of: str, length: int) -> MappedColumn[str | None]:
     """
 
     def derive(row: Any) -> str | None:
-        return None if getattr(row, "is_deleted", False) else key_of(getattr(row, of))
+        text: str | None = getattr(row, of)
+        return None if text is None or getattr(row, "is_deleted", False) else key_of(text)
 
     return mapped_column(
         String(length), unique=True, sort_order=95, info={"derive": derive, "hidden": True}

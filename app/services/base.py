@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import ColumnElement, UpdateBase, func, select
 from sqlalchemy.exc import IntegrityError
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.interfaces import ORMOption
 
 from app.core.columns import utcnow
-from app.core.errors import NotFoundError, PreconditionFailedError
+from app.core.errors import InvalidError, NotFoundError, PreconditionFailedError
 from app.models.base import Base, SoftDeleteMixin
 from app.services.paging import paginate
 
@@ -24,6 +24,7 @@ __all__ = [
     "count",
     "create_many",
     "exists",
+    "get_all",
     "get_or_404",
     "get_or_create",
     "paginate",
@@ -63,6 +64,16 @@ def get_or_404(
         raise NotFoundError(f"{_title(model)} not found.")
     check_version(row, if_match)
     return row
+
+
+def get_all(db: Session, model: type[Model], row_ids: Iterable[Any], *, field: str) -> list[Model]:
+    """The rows with these ids. An InvalidError about `field` when one of them is missing."""
+    wanted, entity = set(row_ids), cast(Any, model)
+    statement = select(entity).where(entity.id.in_(wanted), *_not_deleted(model))
+    rows: list[Model] = list(db.scalars(statement.order_by(entity.id))) if wanted else []
+    if len(rows) < len(wanted):
+        raise InvalidError("It refers to something that does not exist.", field=field)
+    return rows
 
 
 def check_version(row: Base, if_match: Versions) -> None:
