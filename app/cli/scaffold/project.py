@@ -2,7 +2,7 @@
 
 import ast
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -20,7 +20,7 @@ class Model:
     table: str
     module: str  # app.models.product
     bases: frozenset[str]
-    members: dict[str, str]  # attribute and annotation, as written
+    members: dict[str, str] = field(hash=False)  # attribute and annotation, as written
 
     @property
     def singular(self) -> str:
