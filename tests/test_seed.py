@@ -4,11 +4,19 @@ import re
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import delete
 
 from app.cli.main import cli
 from app.cli.planting import Plan, find_seeds, locales
 from app.core.config import get_settings
+from app.core.database import session_scope
+from app.models.category import Category
+from app.models.comment import Comment
+from app.models.order import Order
+from app.models.post import Post
 from app.models.product import Product
+from app.models.review import Review
+from app.models.tag import Tag
 from app.models.user import User
 from app.services.base import count
 from tests.factories import make_user
@@ -50,8 +58,27 @@ def test_seed_fills_every_table_once(client: TestClient, capsys: Capture) -> Non
     assert cli(["seed", "--rows", "60"]) == 0
     assert "Nothing to add." in words(capsys)
     assert numbers() == first
-    assert cli(["seed", "--rows", "70"]) == 0
-    assert len(stored(Product)) == 70
+    assert cli(["seed", "--rows", "120"]) == 0
+    assert len(stored(Product)) == 120
+    assert len(stored(Post)) == 24
+
+
+@pytest.mark.usefixtures("development")
+def test_seed_goes_on_where_it_was_stopped() -> None:
+    def made() -> list[list[tuple[object, ...]]]:
+        return [
+            [(order.user_id, order.total, order.created_at) for order in stored(Order)],
+            [(each.post_id, each.body, each.created_at) for each in stored(Comment)],
+            [(each.product_id, each.rating, each.created_at) for each in stored(Review)],
+        ]
+
+    assert cli(["seed", "--rows", "30"]) == 0
+    first = made()
+    with session_scope() as db:
+        for model in (Order, Comment, Review):
+            db.execute(delete(model).where(model.id > 10))
+    assert cli(["seed", "--rows", "30"]) == 0
+    assert made() == first
 
 
 @pytest.mark.parametrize("locale", locales())
@@ -74,6 +101,20 @@ def test_seed_leaves_what_is_there(capsys: Capture) -> None:
     # Whose password is another one is not named.
     assert "Log in as moderator, user, with password demo-demo." in words(capsys)
     assert [user.username for user in stored(User)][:2] == ["Admin", "moderator"]
+
+
+@pytest.mark.usefixtures("development")
+def test_seed_makes_way_for_what_is_called_alike() -> None:
+    plan = Plan(rows=20, seed=1, locale="en_US")
+    make_user(username="someone", email="Moderator@example.com")
+    with session_scope() as db:
+        product = next(iter(find_seeds()["products"].make(db, plan)))
+        name = str(product.to_dict()["name"]).upper()
+        db.add_all([Product(name=name, price=1), Tag(name=plan.words["tags"][0].upper())])
+        category = next(iter(plan.words["categories"]))
+        db.add(Category(name=category.upper()))
+    assert cli(["seed", "--rows", "20"]) == 0
+    assert numbers() == {name: seed.number(plan) for name, seed in find_seeds().items()}
 
 
 def test_seed_is_for_development(capsys: Capture) -> None:

@@ -14,6 +14,7 @@ from random import Random
 from typing import Any, Protocol, cast
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlalchemy import Column, Table, UniqueConstraint, select
 from sqlalchemy.orm import Session
 
 from app.cli import seeds
@@ -21,10 +22,9 @@ from app.cli.console import console
 from app.core import database
 from app.core.columns import utcnow
 from app.models.base import Base
-from app.services.base import count, create_many
+from app.services.base import CHUNK, count, create_many
 
 WORDS = Path(seeds.__path__[0]) / "words"
-BATCH = 2000  # rows between two commits: a server on the same database can write meanwhile
 
 
 def locales() -> list[str]:
@@ -95,10 +95,43 @@ def _plant(name: str, seed: Seed, plan: Plan, bar: Progress) -> int:
     with database.database.writing() as db:
         wanted, there = seed.number(plan), count(db, seed.MODEL)
         task = bar.add_task(name, total=max(wanted, there), completed=there)
-        rows = islice(seed.make(db, plan), max(0, wanted - there))
+        rows = islice(_missing(db, seed, plan, there), max(0, wanted - there))
         added = 0
-        while batch := list(islice(rows, BATCH)):
+        # A commit for each chunk: a server on the same database can write meanwhile.
+        while batch := list(islice(rows, CHUNK)):
             added += create_many(db, batch)
             bar.update(task, completed=there + added)
         bar.update(task, total=there + added)
         return added
+
+
+def _missing(db: Session, seed: Seed, plan: Plan, there: int) -> Iterator[Base]:
+    """The rows that are not stored yet, nor anything in the way of them, such as a like name.
+
+    Rows with nothing unique are told by their number: a run that was stopped goes on behind it.
+    """
+    rows = seed.make(db, plan)
+    uniques = _uniques(seed.MODEL)
+    if not uniques:
+        yield from islice(rows, there, None)
+        return
+    stored = [{tuple(row) for row in db.execute(select(*columns))} for columns in uniques]
+    for row in rows:
+        values = [tuple(_value(row, column) for column in columns) for columns in uniques]
+        pairs = list(zip(values, stored, strict=True))
+        if not any(value in taken for value, taken in pairs):
+            for value, taken in pairs:
+                taken.add(value)
+            yield row
+
+
+def _uniques(model: type[Base]) -> list[list[Column[Any]]]:
+    """The columns that are unique, alone or together."""
+    table = cast(Table, model.__table__)
+    return [list(each.columns) for each in table.constraints if isinstance(each, UniqueConstraint)]
+
+
+def _value(row: Base, column: Column[Any]) -> Any:
+    """What will be stored. Keys are derived at the flush, which is too late here."""
+    derive = column.info.get("derive")
+    return derive(row) if derive else getattr(row, column.key)

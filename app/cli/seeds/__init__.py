@@ -4,5 +4,5 @@ A module says
 - `MODEL`: the entity,
 - `AFTER`: the modules whose rows it needs,
 - `number(plan)`: how many rows there are to be,
-- `make(db, plan)`: the rows, the same ones in each run, without those that are stored already.
+- `make(db, plan)`: the rows, the same ones in each run. Those that are stored are left out.
 """

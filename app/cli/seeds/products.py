@@ -20,7 +20,6 @@ def number(plan: Plan) -> int:
 def make(db: Session, plan: Plan) -> Iterator[Product]:
     chance, words = plan.chance("products"), plan.words
     category_ids = dict(db.execute(select(Category.name, Category.id)).all())
-    taken = set(db.scalars(select(Product.name)))
     shelves = [
         (category_ids.get(name), low, high, thing)
         for place in range(3)
@@ -32,7 +31,7 @@ def make(db: Session, plan: Plan) -> Iterator[Product]:
         category_id, low, high, thing = shelves[place]
         series, maker = divmod(round_, len(words["brands"]))
         name = f"{thing} {words['brands'][maker]}" + (f" {series + 1}" if series else "")
-        product = Product(
+        yield Product(
             name=name,
             description=chance.choice(words["descriptions"]),
             price=Decimal(chance.randint(low * 10, high * 10)) / 10,
@@ -41,5 +40,3 @@ def make(db: Session, plan: Plan) -> Iterator[Product]:
             category_id=category_id,
             created_at=chance.moment(700, plan.today),
         )
-        if name not in taken:
-            yield product

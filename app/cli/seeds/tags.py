@@ -1,6 +1,5 @@
 from collections.abc import Iterator
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.cli.planting import Plan
@@ -15,7 +14,5 @@ def number(plan: Plan) -> int:
 
 
 def make(db: Session, plan: Plan) -> Iterator[Tag]:
-    taken = set(db.scalars(select(Tag.name)))
     for name in plan.words["tags"]:
-        if name not in taken:
-            yield Tag(name=name)
+        yield Tag(name=name)

@@ -1,7 +1,6 @@
 import re
 from collections.abc import Iterator
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.cli.planting import Plan
@@ -22,10 +21,8 @@ def number(plan: Plan) -> int:
 
 def make(db: Session, plan: Plan) -> Iterator[User]:
     chance, hashed = plan.chance("users"), hash_password(PASSWORD)
-    taken = set(db.scalars(select(User.username_key)))
     for username, role in DEMO.items():
-        if username not in taken:
-            yield _user(username, username.capitalize(), hashed, role=role)
+        yield _user(username, username.capitalize(), hashed, role=role)
     firsts, lasts = plan.words["first_names"], plan.words["last_names"]
     names = [f"{first} {last}" for first in firsts for last in lasts]
     chance.shuffle(names)
@@ -33,8 +30,7 @@ def make(db: Session, plan: Plan) -> Iterator[User]:
         repeat, place = divmod(index, len(names))
         username = re.sub(r"\W", "_", fold(names[place])) + (f"_{repeat + 1}" if repeat else "")
         created_at = chance.moment(700, plan.today)
-        if username not in taken:
-            yield _user(username, names[place], hashed, created_at=created_at)
+        yield _user(username, names[place], hashed, created_at=created_at)
 
 
 def _user(username: str, full_name: str, hashed_password: str, **values: object) -> User:
