@@ -155,6 +155,18 @@ def test_comments_are_seen_with_their_post_and_written_while_it_is_published(
     assert statuses("POST", deleted_at=utcnow()) == [404, 404, 404]
 
 
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+@pytest.mark.parametrize("state", [{"status": PostStatus.ARCHIVED}, {"deleted_at": utcnow()}])
+def test_a_comment_is_not_found_where_its_post_is_not(
+    client: TestClient, user: User, auth_headers: Headers, state: dict[str, Any], method: str
+) -> None:
+    comment = make_comment(make_post(**state), user)
+    data = {"body": "New"} if method == "PATCH" else None
+    path = f"/comments/{comment.id}"
+    assert client.request(method, path, json=data, headers=auth_headers).status_code == 404
+    assert [each.body for each in stored(Comment)] == ["Hello"]
+
+
 # --- Lists -----------------------------------------------------------------------------------
 
 

@@ -108,7 +108,7 @@ def test_of_ten_reviews_of_one_user_at_once_one_is_taken(
 
 
 def test_only_a_product_that_is_there_has_reviews(
-    client: TestClient, auth_headers: Headers
+    client: TestClient, user: User, auth_headers: Headers
 ) -> None:
     gone = make_product(deleted_at=utcnow())
     for path in (f"/products/{gone.id}/reviews", "/products/999/reviews"):
@@ -118,6 +118,10 @@ def test_only_a_product_that_is_there_has_reviews(
         ):
             assert response.status_code == 404
             assert response.json()["detail"] == "Product not found."
+    review = make_review(gone, user)
+    for method, data in (("PATCH", {"rating": 5}), ("DELETE", None)):
+        response = client.request(method, f"/reviews/{review.id}", json=data, headers=auth_headers)
+        assert response.status_code == 404
     path = f"/products/{make_product(is_active=False).id}/reviews"  # bought while it was sold
     assert client.post(path, json={"rating": 5}, headers=auth_headers).status_code == 201
 

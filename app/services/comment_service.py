@@ -1,4 +1,4 @@
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session, joinedload, load_only
 
 from app.core.errors import ConflictError, InvalidError
@@ -8,7 +8,7 @@ from app.models.user import User
 from app.schemas.base import Page
 from app.schemas.comment import CommentCreate, CommentParams, CommentRead, CommentUpdate
 from app.services.base import Versions, exists, get_or_404, paginate, remove, save
-from app.services.post_access import AUTHOR, find_post
+from app.services.post_access import AUTHOR, find_post, visible_to
 
 STATUS = load_only(Post.status, Post.deleted_at)
 WITH_AUTHOR = joinedload(Comment.author, innerjoin=True).load_only(*AUTHOR)
@@ -37,16 +37,24 @@ class CommentService:
         db: Session, user: User, comment_id: int, data: CommentUpdate, if_match: Versions
     ) -> Comment:
         own = Comment.author_id == user.id
+        where = (own, _post_seen_by(user))
         comment = get_or_404(
-            db, Comment, comment_id, own, if_match=if_match, options=(WITH_AUTHOR,)
+            db, Comment, comment_id, *where, if_match=if_match, options=(WITH_AUTHOR,)
         )
         return save(db, comment, **data.changes())
 
     @staticmethod
     def delete_comment(db: Session, user: User, comment_id: int, if_match: Versions) -> None:
         """Delete it for good, with its replies. Moderators delete those of others as well."""
-        own = () if user.is_staff else (Comment.author_id == user.id,)
-        remove(db, get_or_404(db, Comment, comment_id, *own, if_match=if_match))
+        where = [_post_seen_by(user)]
+        if not user.is_staff:
+            where.append(Comment.author_id == user.id)
+        remove(db, get_or_404(db, Comment, comment_id, *where, if_match=if_match))
+
+
+def _post_seen_by(user: User) -> ColumnElement[bool]:
+    """A comment is not to be found where its post is not."""
+    return Comment.post.has(and_(visible_to(user), Post.deleted_at.is_(None)))
 
 
 def _check_parent(db: Session, post: Post, parent_id: int) -> None:

@@ -33,7 +33,7 @@ def find_post(
     include_deleted: bool = False,
 ) -> Post:
     """A post that the user may see. Others are missing, in the same words."""
-    statement = select(Post).where(named(slug), _visible_to(user)).options(*options)
+    statement = select(Post).where(named(slug), visible_to(user)).options(*options)
     if not include_deleted:
         statement = statement.where(Post.deleted_at.is_(None))
     post = db.scalar(statement)
@@ -60,7 +60,7 @@ def find_own_post(
     return post
 
 
-def _visible_to(user: User | None) -> ColumnElement[bool]:
+def visible_to(user: User | None) -> ColumnElement[bool]:
     """Published posts, to a user the own as well, to moderators all but the drafts of others."""
     if user is None:
         return Post.status == PostStatus.PUBLISHED

@@ -37,4 +37,5 @@ class ReviewService:
 
 def _get_own(db: Session, user: User, review_id: int, if_match: Versions) -> Review:
     # The answer shows the author: it is who asks, and needs no loading.
-    return get_or_404(db, Review, review_id, Review.user_id == user.id, if_match=if_match)
+    own = Review.user_id == user.id, Review.product.has(Product.deleted_at.is_(None))
+    return get_or_404(db, Review, review_id, *own, if_match=if_match)
