@@ -62,6 +62,23 @@ def test_a_user_likes_a_post_once(client: TestClient, user: User, auth_headers: 
     assert stored(Post)[0].updated_at == post.updated_at
 
 
+def test_who_erases_an_account_takes_its_likes_back(
+    client: TestClient, user: User, auth_headers: Headers, admin_headers: Headers
+) -> None:
+    liked, other = make_post(), make_post()
+    client.put(f"/posts/{liked.slug}/like", headers=auth_headers)
+    for post in (liked, other):
+        client.put(f"/posts/{post.slug}/like", headers=admin_headers)
+    assert likes(liked) == (2, 2)
+    path = f"/users/{user.id}"
+    assert client.delete(path, headers=admin_headers).status_code == 204
+    assert likes(liked) == (2, 2)  # it may be restored
+    assert client.delete(f"{path}?hard=true", headers=admin_headers).status_code == 204
+    assert (likes(liked), likes(other)) == ((1, 1), (1, 1))
+    after = stored(Post, Post.id == liked.id)[0]
+    assert (after.version, after.updated_at) == (liked.version, liked.updated_at)
+
+
 def test_what_is_not_published_is_not_liked(
     client: TestClient, user: User, staff_headers: Headers
 ) -> None:

@@ -1,27 +1,31 @@
 import enum
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     CheckConstraint,
     Column,
     ColumnElement,
+    Connection,
     ForeignKey,
     Index,
     String,
     Table,
     Text,
     and_,
+    event,
+    select,
+    update,
 )
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import Base, IdMixin, SearchMixin, SoftDeleteMixin, TimestampMixin
+from app.models.user import User
 
 if TYPE_CHECKING:
     from app.models.comment import Comment
     from app.models.tag import Tag
-    from app.models.user import User
 
 
 class PostStatus(enum.StrEnum):
@@ -69,7 +73,7 @@ class Post(Base, IdMixin, TimestampMixin, SoftDeleteMixin, SearchMixin):
     like_count: Mapped[int] = mapped_column(default=0)
     published_at: Mapped[datetime | None]
 
-    author: Mapped["User"] = relationship(back_populates="posts")
+    author: Mapped[User] = relationship(back_populates="posts")
     tags: Mapped[list["Tag"]] = relationship(
         secondary=post_tags, back_populates="posts", order_by="Tag.name_key", passive_deletes=True
     )
@@ -85,3 +89,11 @@ class Post(Base, IdMixin, TimestampMixin, SoftDeleteMixin, SearchMixin):
     @classmethod
     def _is_published(cls) -> ColumnElement[bool]:
         return and_(cls.status == PostStatus.PUBLISHED, cls.deleted_at.is_(None))
+
+
+@event.listens_for(User, "before_delete")
+def _uncount_likes(_mapper: Any, connection: Connection, user: User) -> None:
+    """The database erases the likes along with the account; the counters are ours."""
+    liked = select(post_likes.c.post_id).where(post_likes.c.user_id == user.id)
+    fewer = {Post.like_count: Post.like_count - 1, Post.updated_at: Post.updated_at}
+    connection.execute(update(Post).where(Post.id.in_(liked)).values(fewer))
