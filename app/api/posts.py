@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Query
 
-from app.api.deps import CurrentUser, IfMatch, SessionDep, Staff, Visitor, Writes
+from app.api.deps import Admin, CurrentUser, IfMatch, SessionDep, Staff, Visitor, Writes
 from app.core.routing import APIRouter
 from app.models.post import Post
 from app.schemas.base import Page
@@ -81,7 +81,7 @@ def update_post(
 
 @router.delete("/{slug}", status_code=204)
 def delete_post(db: SessionDep, user: CurrentUser, slug: Slug, if_match: IfMatch) -> None:
-    """Delete a post. It can be restored."""
+    """Delete a post. An administrator can restore it."""
     PostService.delete_post(db, user, slug, if_match)
 
 
@@ -98,9 +98,9 @@ def archive_post(db: SessionDep, user: CurrentUser, slug: Slug) -> Post:
 
 
 @router.post("/{slug}/restore", response_model=PostRead)
-def restore_post(db: SessionDep, user: CurrentUser, slug: Slug) -> Post:
-    """Bring a deleted post back, as it was."""
-    return PostService.restore_post(db, user, slug)
+def restore_post(db: SessionDep, admin: Admin, slug: Slug) -> Post:
+    """Bring a deleted post back, as it was. The drafts of others stay unseen."""
+    return PostService.restore_post(db, admin, slug)
 
 
 @router.put("/{slug}/like", response_model=PostRead)

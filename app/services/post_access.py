@@ -42,19 +42,10 @@ def find_post(
     return post
 
 
-def find_own_post(
-    db: Session,
-    user: User,
-    slug: str,
-    if_match: Versions = None,
-    *,
-    include_deleted: bool = False,
-) -> Post:
+def find_own_post(db: Session, user: User, slug: str, if_match: Versions = None) -> Post:
     """A post that the user may change: the own, and for moderators all that they see."""
-    post = find_post(db, user, slug, *WHOLE, include_deleted=include_deleted)
+    post = find_post(db, user, slug, *WHOLE)
     if post.author_id != user.id and not user.is_staff:
-        if post.is_deleted:
-            raise NotFoundError("Post not found.")
         raise ForbiddenError("Only its author and moderators may do this.")
     check_version(post, if_match)
     return post
