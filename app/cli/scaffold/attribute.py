@@ -14,7 +14,9 @@ class Attribute:
     field: Field
     names: Names
     target: Model | None = None  # of a ref or many; None where it is the entity itself
-    alone: bool = True  # no other field refers to the same target
+    alone: bool = True  # the first field that refers to the target, or to the entity itself
+    own_uuid: bool = False  # whether the entity itself has one
+    several: bool = False  # other foreign keys go to the same table: each is to be named
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.field, name)
@@ -80,7 +82,7 @@ class Attribute:
     @property
     def model_type(self) -> str:
         if self.is_ref:
-            base = "uuid.UUID" if self.target and self.target.has_uuid else "int"
+            base = "uuid.UUID" if self.has_uuid else "int"
         else:
             base = kinds.MODEL_TYPES.get(self.field.type) or self.enum
         return f"{base} | None" if self.field.nullable else base
@@ -129,6 +131,11 @@ class Attribute:
     # --- Relationships
 
     @property
+    def has_uuid(self) -> bool:
+        """Whether the rows that it refers to have one."""
+        return self.target.has_uuid if self.target else self.own_uuid
+
+    @property
     def target_cls(self) -> str:
         return self.target.cls if self.target else self.names.cls
 
@@ -153,7 +160,7 @@ class Attribute:
         return f"{self.names.singular}_{self.field.name}"
 
     def id_type(self, kind: str) -> str:
-        return "Uuid" if self.target and self.target.has_uuid else kind
+        return "Uuid" if self.has_uuid else kind
 
     # --- Schemas
 
@@ -216,11 +223,6 @@ class Attribute:
     def small(self) -> str:
         """The schema of one of the many, in an answer."""
         return f"{self.names.cls}{self.target_cls}"
-
-    @property
-    def several(self) -> bool:
-        """Whether a foreign key alone does not tell which relationship it is of."""
-        return not self.alone
 
     @property
     def parent(self) -> str:

@@ -29,27 +29,31 @@ def describe(
         raise CommandError(f"--write {write}: there are {', '.join(WRITERS)}.")
     if owned and write != "user":
         raise CommandError("--owned rows are written by the user that they belong to: no --write.")
-    attributes = _attributes(project, names, parsed, owned)
+    attributes = _attributes(project, names, parsed, owned, uuid)
     entity = Entity(names, attributes, write, owned, soft_delete, uuid)
     _check(project, entity)
     return entity
 
 
 def _attributes(
-    project: Project, names: Names, fields: tuple[Field, ...], owned: bool
+    project: Project, names: Names, fields: tuple[Field, ...], owned: bool, uuid: bool
 ) -> tuple[Attribute, ...]:
-    attributes: list[Attribute] = []
-    known = {"users"} if owned else set[str]()  # those that have another side of this entity
+    targets: list[Model | None] = []
     for field in fields:
         kinds.check_numbers(field)
-        target = None
-        if field.type in ("ref", "many"):
-            target = _target(project, names, field)
-        one = Attribute(field, names, target, alone=True)
-        if field.type in ("ref", "many"):
-            one = Attribute(field, names, target, alone=one.table not in known)
-            known.add(one.table)
-        attributes.append(one)
+        linked = field.type in ("ref", "many")
+        targets.append(_target(project, names, field) if linked else None)
+    attributes: list[Attribute] = []
+    known = {"users"} if owned else set[str]()  # tables that have another side of this entity
+    pairs = list(zip(fields, targets, strict=True))
+    tables = [Attribute(f, names, t).table for f, t in pairs if f.type == "ref"]
+    tables += ["users"] if owned else []
+    for field, target in pairs:
+        table = Attribute(field, names, target).table
+        linked = field.type in ("ref", "many")
+        several = field.type == "ref" and tables.count(table) > 1
+        attributes.append(Attribute(field, names, target, table not in known, uuid, several))
+        known |= {table} if linked else set()
     return tuple(attributes)
 
 

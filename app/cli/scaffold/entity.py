@@ -49,6 +49,11 @@ class Entity:
         return {self.names.plural, *(each.between for each in self.manys)}
 
     @property
+    def several_users(self) -> bool:
+        """Whether its owner is not the only user that it refers to."""
+        return self.owned and any(each.table == "users" for each in self.refs)
+
+    @property
     def refs(self) -> list[Attribute]:
         return [each for each in self.attributes if each.is_ref]
 

@@ -201,7 +201,8 @@ def read_default(field: Field, words: str) -> Any:
         raise CommandError(f"{field.name}: the default {text!r}: {reason}.") from None
     except (ValueError, KeyError):
         what = "/".join(field.choices) if field.type == "enum" else f"{field.type}"
-        raise CommandError(f"{field.name}: the default {text!r} is no {what}.") from None
+        hint = " It takes the rest of the text: write it last." if ":" in text else ""
+        raise CommandError(f"{field.name}: the default {text!r} is no {what}.{hint}") from None
 
 
 def source(value: Any) -> str:

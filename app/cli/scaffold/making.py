@@ -105,6 +105,8 @@ def write_sides(project: Project, entity: Entity, shop: Workshop) -> list[Path]:
 def owner_side(entity: Entity) -> Side:
     names = entity.names
     options = 'back_populates="user", cascade="all, delete-orphan", passive_deletes=True'
+    if entity.several_users:
+        options = f'foreign_keys="{names.cls}.user_id", {options}'
     code = f'{names.plural}: Mapped[list["{names.cls}"]] = relationship({options})'
     return Side("User", "app.models.user", names.cls, f"app.models.{names.singular}", code)
 

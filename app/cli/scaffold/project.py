@@ -2,7 +2,7 @@
 
 import ast
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -21,6 +21,7 @@ class Model:
     module: str  # app.models.product
     bases: frozenset[str]
     members: dict[str, str] = field(hash=False)  # attribute and annotation, as written
+    private: bool = False  # only its owner reads it
 
     @property
     def singular(self) -> str:
@@ -36,6 +37,8 @@ class Model:
 
     @property
     def label(self) -> str | None:
+        if self.private:
+            return None  # what a row is called is not for those who only refer to it
         return next((name for name in LABELS if self.members.get(name) == "Mapped[str]"), None)
 
 
@@ -46,10 +49,16 @@ class Project:
     @cached_property
     def models(self) -> list[Model]:
         return [
-            model
+            replace(model, private=self._is_private(model))
             for path in sorted((self.root / "app/models").glob("*.py"))
             for model in _models_of(path)
         ]
+
+    def _is_private(self, model: Model) -> bool:
+        service = self.root / f"app/services/{model.singular}_service.py"
+        if not service.exists():
+            return False
+        return f"{model.cls}.user_id == user.id)" in service.read_text("utf-8")
 
     @cached_property
     def tables(self) -> set[str]:

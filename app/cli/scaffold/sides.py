@@ -131,13 +131,14 @@ def _is_side(node: cst.CSTNode, cls: str) -> bool:
     """Whether it is a relationship to the class, named by a string: `Mapped[list["Product"]]`."""
     if not _is_relationship(node):
         return False
-    names = m.findall(node, m.SimpleString())
-    annotation = [
-        each.value.strip("\"'").split(" ")[0]
-        for each in names
-        if isinstance(each, cst.SimpleString)
-    ]
-    return bool(annotation) and annotation[0] == cls
+    assert isinstance(node, cst.SimpleStatementLine)
+    line = node.body[0]
+    assert isinstance(line, cst.AnnAssign)
+    named = m.findall(line.annotation, m.SimpleString())
+    return any(
+        isinstance(each, cst.SimpleString) and each.value.strip("\"'").split(" ")[0] == cls
+        for each in named
+    )
 
 
 def _imports(node: cst.CSTNode, cls: str) -> bool:

@@ -73,7 +73,10 @@ class Workshop:
         try:
             said = self.python("-m", "pytest", *plugins, *arguments)
         except FailedError as failed:
-            raise CommandError(f"The tests fail, nothing was changed.\n{failed}") from None
+            told = re.findall(r"^(?:E  |FAILED|ERROR|tests/).*", str(failed), re.MULTILINE)
+            raise CommandError(
+                "\n".join(["Tests of it fail, so nothing was changed:", *(told or [str(failed)])])
+            ) from None
         found = re.search(r"(\d+) passed", said)
         return int(found[1]) if found else 0
 
