@@ -83,7 +83,6 @@ def _context(project: Project, entity: Entity) -> dict[str, Any]:
         "nullable_refs": [each for each in entity.refs if each.field.nullable],
         "takes_values": entity.owned,
         "numbered": any("number" in each.made for each in entity.plain if each.field.required),
-        "patches": entity.plain,
         "change": _change(entity),
         "freed": bool(entity.unique)
         and (not entity.soft_delete or all(each.keyed for each in entity.unique)),

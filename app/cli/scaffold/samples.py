@@ -168,4 +168,6 @@ def _json_number(field: Field, number: Decimal) -> str:
 
 
 def _value(field: Field, number: Decimal) -> str:
-    return f'Decimal("{number}")' if field.type == "decimal" else _json_number(field, number)
+    if field.type != "decimal":
+        return _json_number(field, number)
+    return f'Decimal("{number}")' if field.scale else f"Decimal({number})"
