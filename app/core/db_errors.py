@@ -22,8 +22,9 @@ NOT_ACCEPTED = {
     *("SQLITE_CONSTRAINT_NOTNULL", "SQLITE_CONSTRAINT_CHECK"),
 }
 SCHEMA = {"42P01", "42703", 1146, 1054}  # no such table, no such column
+LOCK_WAIT = {"55P03", 1205}  # somebody else held the lock for too long
 DEADLOCK = {
-    *("40P01", "40001", "55P03", 1213, 1205, 1020),
+    *("40P01", "40001", 1213, 1020, *LOCK_WAIT),
     *("SQLITE_BUSY", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY", "SQLITE_BUSY_TIMEOUT"),
 }
 TIMEOUT = {"57014", "25P03", 1317, 1969, 3024}

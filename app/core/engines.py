@@ -2,6 +2,8 @@
 
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -142,6 +144,26 @@ def _configure_mysql(engine: Engine, settings: Settings, read_only: bool) -> Non
         # For a server that has become silent: its own limits do not help then. The driver looks at
         # these before each packet; there is no public name for them.
         connection._read_timeout = connection._write_timeout = timeout + CONNECT_TIMEOUT
+
+
+@contextmanager
+def lock_wait(connection: Connection, seconds: int) -> Iterator[None]:
+    """In the block, a statement waits no longer for a lock. (SQLite's is taken by BEGIN.)"""
+    dialect = connection.dialect.name
+    if dialect == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{seconds}s'")
+        yield
+        # Not after an error, which ends the transaction and what is local to it.
+        connection.exec_driver_sql("SET LOCAL lock_timeout TO DEFAULT")
+    elif dialect in ("mysql", "mariadb"):
+        name = "innodb_lock_wait_timeout"
+        connection.exec_driver_sql(f"SET @before = @@{name}, {name} = {seconds}")
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql(f"SET {name} = @before")
+    else:
+        yield
 
 
 def _ping_idle_connections(engine: Engine) -> None:
