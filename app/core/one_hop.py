@@ -101,10 +101,16 @@ def _set_etag(response: Response, returned: object) -> None:
             response.headers["ETag"] = f'"{version}"'
 
 
+def returns_at_once(endpoint: Callable[..., Any]) -> bool:
+    """Whether calling it gives what it answers: no coroutine, and nothing that yields."""
+    streams = inspect.isgeneratorfunction(endpoint) or inspect.isasyncgenfunction(endpoint)
+    waits = inspect.iscoroutinefunction(endpoint)
+    return inspect.isfunction(endpoint) and not streams and not waits
+
+
 def remember_result(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     """Let `run_request` see what the endpoint returns, before it becomes an answer."""
-    streams = inspect.isgeneratorfunction(endpoint) or inspect.isasyncgenfunction(endpoint)
-    if not inspect.isfunction(endpoint) or streams or inspect.iscoroutinefunction(endpoint):
+    if not returns_at_once(endpoint):
         return endpoint
 
     @functools.wraps(endpoint)

@@ -11,13 +11,14 @@ or dependency is left to FastAPI as it is.
 """
 
 import functools
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterable, Iterator
 from email.message import Message
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import fastapi
 import fastapi.routing
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response, params
 from fastapi.dependencies.models import _is_async_gen_callable, _is_coroutine_callable
 from fastapi.dependencies.utils import get_dependant
 from fastapi.params import Form
@@ -31,10 +32,11 @@ from starlette.types import Scope
 
 from app.core.config import get_settings
 from app.core.errors import UnsupportedMediaTypeError
-from app.core.one_hop import Handler, remember_result, run_request
+from app.core.one_hop import Handler, remember_result, returns_at_once, run_request
 from app.core.threads import HASHING, REQUESTS, Lane
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+Runner: TypeAlias = Callable[[Callable[[], Any]], Any]  # calls an endpoint and gives its result
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -47,9 +49,24 @@ def hashes_passwords(endpoint: Endpoint) -> Endpoint:
     return endpoint
 
 
+def runs_creations(by: Callable[..., Runner | None]) -> Callable[[Endpoint], Endpoint]:
+    """Mark a dependency. Each POST that depends on it and answers 201 also depends on `by`.
+
+    What that gives, if not None, calls the endpoint.
+    """
+
+    def mark(dependency: Endpoint) -> Endpoint:
+        dependency.creations_run_by = by  # type: ignore[attr-defined]
+        return dependency
+
+    return mark
+
+
 class OneHopRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         self.lane: Lane = getattr(endpoint, "lane", REQUESTS)
+        if "POST" in (options.get("methods") or ()) and options.get("status_code") == 201:
+            endpoint = _with_runner(path, endpoint, options.get("dependencies") or ())
         super().__init__(path, remember_result(endpoint), **options)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -79,7 +96,7 @@ class OneHopRoute(APIRoute):
                 return await handle(request)
             if body is not None:
                 try:
-                    await request.body()
+                    request.state.body = await request.body()
                 except ClientDisconnect:
                     raise HTTPException(400, "The body ended too early.") from None
             return await self.lane.run(functools.partial(run_request, handle, request))
@@ -102,6 +119,39 @@ def _suspends(call: Callable[..., Any]) -> bool:
 
 def _is_async(dependant: Any) -> bool:
     return _suspends(dependant.call) or any(_is_async(each) for each in dependant.dependencies)
+
+
+def _with_runner(
+    path: str, endpoint: Callable[..., Any], dependencies: Iterable[params.Depends]
+) -> Callable[..., Any]:
+    """The endpoint, with one parameter more: see `runs_creations`."""
+    calls = [endpoint, *(each.dependency for each in dependencies if each.dependency)]
+    dependants = [get_dependant(path=path, call=call) for call in calls]
+    found = [
+        getattr(call, "creations_run_by", None) for each in dependants for call in _calls(each)
+    ]
+    by = next(filter(None, found), None)
+    if by is None or not returns_at_once(endpoint) or any(map(_is_async, dependants)):
+        return endpoint
+
+    @functools.wraps(endpoint)
+    def run(*, runner: Runner | None, **arguments: Any) -> Any:
+        call = functools.partial(endpoint, **arguments)
+        return runner(call) if runner else call()
+
+    signature = inspect.signature(endpoint)
+    runner = inspect.Parameter(
+        "runner", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[Any, Depends(by)]
+    )
+    parameters = [*signature.parameters.values(), runner]
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return run
+
+
+def _calls(dependant: Any) -> Iterator[Any]:
+    yield dependant.call
+    for each in dependant.dependencies:
+        yield from _calls(each)
 
 
 def _is_overridden(request: Request, path: str) -> bool:
