@@ -9,6 +9,7 @@ from fastapi import BackgroundTasks, Depends, Header, Request
 from fastapi.security import OAuth2PasswordBearer
 from sqlalchemy.orm import Session
 
+from app.api.idempotency import get_runner
 from app.core.config import get_settings
 from app.core.database import get_db
 from app.core.errors import (
@@ -18,6 +19,7 @@ from app.core.errors import (
     UnauthorizedError,
 )
 from app.core.openapi import VISITOR
+from app.core.routing import runs_creations
 from app.core.security import AccessClaims, read_access_token
 from app.models.user import User
 from app.services.auth_service import AuthService
@@ -47,8 +49,11 @@ def get_claims(token: Annotated[str | None, Depends(bearer)]) -> AccessClaims:
 ClaimsDep = Annotated[AccessClaims, Depends(get_claims)]
 
 
-def get_current_user(db: SessionDep, claims: ClaimsDep) -> User:
-    return AuthService.authenticate(db, claims)
+@runs_creations(get_runner)
+def get_current_user(request: Request, db: SessionDep, claims: ClaimsDep) -> User:
+    user = AuthService.authenticate(db, claims)
+    request.state.session, request.state.user = db, user
+    return user
 
 
 CurrentUser = Annotated[User, Depends(get_current_user)]

@@ -64,7 +64,7 @@ def _complete(document: Schema) -> None:
             for status in _errors(path, method, operation):
                 operation["responses"][str(status)] = _response(status)
             operation["responses"] = dict(sorted(operation["responses"].items()))
-            _note_etag(operation, schemas)
+            _note_headers(operation)
 
 
 _ENTITY = re.compile(r"(\w+?)(Create|Register|Update|Replace|Read|Summary)")
@@ -105,6 +105,8 @@ def _errors(path: str, method: str, operation: Schema) -> list[int]:
         errors |= {404}
     if _parameter(operation, "If-Match"):
         errors |= {400, 412, 428} if get_settings().require_if_match else {400, 412}
+    if _parameter(operation, "Idempotency-Key"):
+        errors |= {400}
     if security := operation.get("security"):
         errors |= {401} if {} in security else {401, 403}
     if method != "get":
@@ -130,8 +132,8 @@ def _response(status: int) -> Schema:
     return response
 
 
-def _note_etag(operation: Schema, schemas: Schema) -> None:
-    """Show the ETag where `If-Match` takes it."""
+def _note_headers(operation: Schema) -> None:
+    """Show the ETag where `If-Match` takes it, and what `Idempotency-Key` adds."""
     if if_match := _parameter(operation, "If-Match"):
         if_match["required"] = get_settings().require_if_match
         for status in ("200", "201"):
@@ -139,3 +141,10 @@ def _note_etag(operation: Schema, schemas: Schema) -> None:
                 operation["responses"][status]["headers"] = {
                     "ETag": {"schema": {"type": "string"}, "description": "The row's version."}
                 }
+    if _parameter(operation, "Idempotency-Key"):
+        operation["responses"]["201"]["headers"] = {
+            "Idempotency-Replayed": {
+                "schema": {"type": "string", "const": "true"},
+                "description": "There when it was made by an earlier request with the same key.",
+            }
+        }
