@@ -279,7 +279,7 @@ def test_several_flushes_and_savepoints_are_one_transaction(auth_headers: Header
         db.execute(update(Category).values(description="y"))
         return save(db, Product(name="C", price=1, category=category))
 
-    make_category("A")
+    make_category(name="A")
     first, again = post_twice(create, auth_headers, response_model=Shown)
     assert (first.status_code, again.json()) == (201, first.json())
     assert again.headers["idempotency-replayed"] == "true"

@@ -1,15 +1,15 @@
 """categories
 
-Revision: 0002
-After: 0001
+Revision: 0003
+After: 0002
 Created: 2026-11-20 22:26:13.138173+00:00
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 

@@ -1,15 +1,15 @@
 """products
 
-Revision: 0003
-After: 0002
+Revision: 0004
+After: 0003
 Created: 2026-11-20 22:27:13.138173+00:00
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 

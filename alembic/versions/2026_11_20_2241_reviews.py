@@ -1,15 +1,15 @@
 """reviews
 
-Revision: 0004
-After: 0003
+Revision: 0005
+After: 0004
 Created: 2026-11-20 22:41:42.869855+00:00
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

@@ -1,15 +1,15 @@
 """orders
 
-Revision: 0005
-After: 0004
+Revision: 0006
+After: 0005
 Created: 2026-11-20 22:42:54.774959+00:00
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

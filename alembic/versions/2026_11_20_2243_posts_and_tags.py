@@ -1,15 +1,15 @@
 """posts and tags
 
-Revision: 0006
-After: 0005
+Revision: 0007
+After: 0006
 Created: 2026-11-20 22:43:48.580808+00:00
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

@@ -1,15 +1,15 @@
 """comments
 
-Revision: 0007
-After: 0006
+Revision: 0008
+After: 0007
 Created: 2026-11-20 23:01:48.889291+00:00
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

@@ -1,15 +1,15 @@
 """idempotency keys
 
-Revision: 0008
-After: 0003
-Created: 2026-11-20 22:40:13.138173+00:00
+Revision: 0002
+After: 0001
+Created: 2026-11-20 22:00:13.138173+00:00
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0008"
-down_revision = "0003"
+revision = "0002"
+down_revision = "0001"
 branch_labels = None
 depends_on = None
 
