@@ -122,15 +122,16 @@ def writes(request: Request) -> None:
 
 Writes = Depends(writes)
 
-_ETAGS = re.compile(r'"[1-9][0-9]{0,8}"(\s*,\s*"[1-9][0-9]{0,8}")*')
+_ETAG = r'"[1-9][0-9]{0,8}"'
+_IF_MATCH = rf"^(\*|{_ETAG}( ?, ?{_ETAG}){{0,9}})$"
 
 
 def get_if_match(
     if_match: Annotated[
         str | None,
         Header(
-            max_length=200,
             description="The `ETag` of the version that you have read: 412 if it changed since.",
+            json_schema_extra={"pattern": _IF_MATCH},  # what does not match is a 400, and no 422
         ),
     ] = None,
 ) -> Versions:
@@ -139,7 +140,7 @@ def get_if_match(
         raise PreconditionRequiredError("Send If-Match with the ETag of the version you have read.")
     if if_match is None or if_match.strip() == "*":
         return None
-    if not _ETAGS.fullmatch(if_match.strip()):
+    if not re.fullmatch(_IF_MATCH, if_match.strip()):
         raise BadRequestError('If-Match is not an ETag of this API, such as "1".')
     return tuple(int(version) for version in re.findall(r"[0-9]+", if_match))
 

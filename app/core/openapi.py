@@ -64,7 +64,17 @@ def _complete(document: Schema) -> None:
             for status in _errors(path, method, operation):
                 operation["responses"][str(status)] = _response(status)
             operation["responses"] = dict(sorted(operation["responses"].items()))
+            _drop_null(operation.get("parameters", []))
             _note_headers(operation)
+
+
+def _drop_null(parameters: list[Schema]) -> None:
+    """A parameter is left out or has a value: `?role=null` would be the text "null"."""
+    for parameter in parameters:
+        schema = parameter["schema"]
+        if {"type": "null"} in schema.get("anyOf", ()):
+            others = [each for each in schema.pop("anyOf") if each != {"type": "null"}]
+            parameter["schema"] = (others[0] if len(others) == 1 else {"anyOf": others}) | schema
 
 
 _ENTITY = re.compile(r"(\w+?)(Create|Register|Update|Replace|Read|Summary)")

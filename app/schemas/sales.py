@@ -20,7 +20,14 @@ def _iso_only(value: object) -> object:
 
 
 Day = Annotated[
-    date, Field(ge=date(1970, 1, 1), examples=["2026-11-20"]), BeforeValidator(_iso_only)
+    date,
+    Field(
+        ge=date(1970, 1, 1),
+        examples=["2026-11-20"],
+        # JSON Schema compares no dates.
+        json_schema_extra={"pattern": "^(19[7-9][0-9]|[2-9][0-9]{3})-[0-9]{2}-[0-9]{2}$"},
+    ),
+    BeforeValidator(_iso_only),
 ]
 
 

@@ -281,7 +281,7 @@ Int = Annotated[int, whole()]
 Float = Annotated[FiniteFloat, BeforeValidator(_float_only)]
 Email = Annotated[
     str,
-    Field(max_length=255, examples=["ana@example.com"]),
+    Field(max_length=254, examples=["ana@example.com"]),
     _matches(EMAIL_PATTERN, "is not an email address in ASCII characters"),
     AfterValidator(_check_email),
     Field(json_schema_extra={"format": "email", "pattern": EMAIL_PATTERN}),
