@@ -129,6 +129,25 @@ def new_command(
     )
 
 
+@cli_app.command("remove", rich_help_panel="Features")
+def remove_command(
+    feature: Annotated[
+        list[str] | None, typer.Argument(metavar="FEATURE...", help="product, products, Product.")
+    ] = None,
+    examples: Annotated[
+        bool, typer.Option("--examples", help="All that the template shows: shop and blog.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also what git has not recorded.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the diff, and touch nothing.")
+    ] = False,
+) -> None:
+    """Take a feature away: files, other sides of relationships, table."""
+    from app.cli.scaffold.removing import remove_features
+
+    remove_features(feature or [], shop=examples, force=force, dry_run=dry_run)
+
+
 @cli_app.command("migrate", context_settings={"ignore_unknown_options": True})  # for -1
 def migrate_command(
     revision: Annotated[

@@ -47,7 +47,7 @@ def migrate(revision: str = "head") -> str:
     before = current()
     started = time.perf_counter()
     try:
-        if revision == "base" or revision.startswith("-"):
+        if revision == "base" or revision.startswith("-") or _is_behind(config, revision, before):
             command.downgrade(config, revision)
         else:
             command.upgrade(config, revision)
@@ -63,6 +63,14 @@ def migrate(revision: str = "head") -> str:
         return f"Database schema: {after or 'empty'}, nothing to do."
     seconds = time.perf_counter() - started
     return f"Database schema: {before or 'empty'} → {after or 'empty'} ({seconds:.1f} s)."
+
+
+def _is_behind(config: Config, revision: str, before: str) -> bool:
+    """Whether the database has been there already: then the way goes down."""
+    script = ScriptDirectory.from_config(config)
+    if not before or revision in ("head", before) or revision.startswith("+"):
+        return False
+    return revision in {each.revision for each in script.iterate_revisions(before, "base")}
 
 
 def current() -> str:

@@ -2,10 +2,12 @@
 
 import difflib
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from app.cli.console import CommandError
@@ -40,8 +42,15 @@ class Change:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # A name that no watcher of Python files looks at.
         temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        before = self.path.stat() if self.path.exists() else None
         try:
             temporary.write_bytes(self.after)
+            if before:
+                # Not an edit of a person (see `history.unrecorded`). Python would take what it
+                # has compiled for the same file, so that goes.
+                shutil.copymode(self.path, temporary)
+                os.utime(temporary, ns=(before.st_mtime_ns, before.st_mtime_ns))
+                Path(cache_from_source(str(self.path))).unlink(missing_ok=True)
             temporary.replace(self.path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -68,10 +68,9 @@ def build(project: Project, entity: Entity, shop: Workshop) -> Changes:
     """Write the feature into the workshop; what that changes in the tree."""
     written = write_files(project, entity, shop)
     edited = write_sides(project, entity, shop)
-    migration = shop.migration(f"add {entity.names.many}", entity.tables)
-    if migration:
-        ruff(shop.root, [migration], *AS_TIGHT)
-        written.insert(0, project.root / migration.relative_to(shop.root))
+    migration = shop.migration("add", f"add {entity.names.many}", entity.tables)
+    ruff(shop.root, [migration], *AS_TIGHT)
+    written.insert(0, project.root / migration.relative_to(shop.root))
     changes = Changes(project.root)
     for path in [*written[:-1], *edited, written[-1]]:
         changes.add(path, shop.here(path).read_bytes())

@@ -51,15 +51,19 @@ class Workshop:
             raise FailedError(done.stdout + done.stderr)
         return done.stdout
 
-    def migration(self, message: str, tables: set[str]) -> Path | None:
-        """Write the migration of `tables` and try it; None where there is nothing to do."""
+    def remove(self, path: Path) -> None:
+        self.here(path).unlink()
+
+    def migration(self, kind: str, message: str, tables: set[str]) -> Path:
+        """Write the migration that adds `tables`, or drops them."""
         versions = self.root / "alembic/versions"
         before = set(versions.glob("*.py"))
         try:
-            self.python("-m", "app.cli.scaffold.migrating", message, *sorted(tables))
+            self.python("-m", "app.cli.scaffold.migrating", kind, message, *sorted(tables))
         except FailedError as failed:
             raise CommandError(f"The migration cannot be made. {failed.reason()}") from None
-        return next(iter(set(versions.glob("*.py")) - before), None)
+        (path,) = set(versions.glob("*.py")) - before
+        return path
 
     def check_import(self) -> None:
         try:

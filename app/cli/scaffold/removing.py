@@ -1,0 +1,134 @@
+"""`python run.py remove`"""
+
+import time
+from pathlib import Path
+
+from alembic.script import ScriptDirectory
+
+from app.cli.console import CommandError, console
+from app.cli.scaffold.changes import Changes
+from app.cli.scaffold.features import Feature, dependents, examples, find_feature
+from app.cli.scaffold.history import revision_before, undoable, unrecorded
+from app.cli.scaffold.making import tell
+from app.cli.scaffold.project import Project
+from app.cli.scaffold.rendering import AS_TIGHT, ruff
+from app.cli.scaffold.sides import remove_sides, sides_in
+from app.cli.scaffold.workshop import Workshop, workshop
+from app.cli.schema import connect, current, migrate
+from app.core.config import ROOT, get_settings
+
+
+def remove_features(names: list[str], *, shop: bool, force: bool, dry_run: bool) -> None:
+    """Take features away: files, other sides, tables."""
+    started = time.perf_counter()
+    project = Project(ROOT)
+    if shop == bool(names):
+        raise CommandError("Name the features to remove, or write --examples.")
+    leaving = examples(project) if shop else [find_feature(project, name) for name in names]
+    if not leaving:
+        raise CommandError("There are no examples any more.")
+    check(project, leaving, force)
+    migrates = get_settings().migrates_on_start and not dry_run
+    if migrates:
+        connect()
+    with workshop(ROOT) as copy:
+        undone = undoable(set().union(*(each.tables for each in leaving)))
+        changes = build(project, leaving, copy, undone)
+        if dry_run:
+            print(changes.diff(), end="")
+            return
+        copy.check_import()
+        copy.test(
+            "tests/test_access.py",
+            "tests/test_architecture.py",
+            *("-k", "has_a_row or every_table or is_open"),
+        )
+    said = apply(changes, undone, migrates=migrates)
+    tell(changes)
+    if said:
+        console.print(said)
+    gone = ", ".join(each.model.cls for each in leaving)
+    console.print(f"[bold]{gone}[/] is gone, in {time.perf_counter() - started:.1f} s.")
+
+
+def check(project: Project, leaving: list[Feature], force: bool) -> None:
+    left = [path.relative_to(ROOT).as_posix() for path in dependents(project, leaving)]
+    blocking = left if not force else [name for name in left if name.startswith("app/")]
+    if blocking:
+        names = " and ".join(each.name for each in leaving)
+        shown = ", ".join(blocking[:5])
+        more = f" and {len(blocking) - 5} more" if len(blocking) > 5 else ""
+        raise CommandError(f"{shown}{more} still refer to {names}. Remove that first.")
+    lost = unrecorded([path for each in leaving for path in each.files])
+    if lost and not force:
+        shown = ", ".join(sorted(path.relative_to(ROOT).as_posix() for path in lost))
+        raise CommandError(f"git has not recorded {shown}. Commit, or remove it with --force.")
+
+
+def build(project: Project, leaving: list[Feature], copy: Workshop, undone: list[Path]) -> Changes:
+    """Take them out of the copy; what that changes in the tree, the routers first."""
+    changes = Changes(project.root)
+    dropping = None if undone else _dropping(leaving, copy)  # while the models are there
+    files = [path for each in leaving for path in each.files]
+    edited = [path for path in _models(project) if path not in files]
+    for path in files:
+        copy.remove(path)
+    for path in edited:
+        source = copy.here(path).read_text("utf-8")
+        for cls in (cls for each in leaving for cls in each.classes):
+            if sides_in(source, cls):
+                source = remove_sides(source, cls)
+        if source != copy.here(path).read_text("utf-8"):
+            copy.here(path).write_text(source, "utf-8", newline="\n")
+            ruff(copy.root, [copy.here(path)])
+    for path in sorted(files, key=lambda path: path.parent.name == "models"):
+        changes.add(path, None)
+    for path in edited:
+        changes.add(path, copy.here(path).read_bytes())
+    for path in undone:
+        copy.remove(path)
+        changes.add(path, None)
+    if dropping:
+        changes.add(ROOT / dropping.relative_to(copy.root), dropping.read_bytes())
+    return changes
+
+
+def _dropping(leaving: list[Feature], copy: Workshop) -> Path:
+    """The migration that drops their tables."""
+    tables = set().union(*(each.tables for each in leaving))
+    many = " and ".join(each.model.names.many for each in leaving)
+    path = copy.migration("drop", f"remove {many}", tables)
+    ruff(copy.root, [path], *AS_TIGHT)
+    return path
+
+
+def _models(project: Project) -> list[Path]:
+    return sorted((project.root / "app/models").glob("*.py"))
+
+
+def apply(changes: Changes, undone: list[Path], *, migrates: bool) -> str:
+    """Files first, then the database: a server that reloads in between has no route to the table.
+
+    A migration that is undone is deleted last, because undoing it needs it.
+    """
+    versions = ROOT / "alembic/versions"
+    rest = Changes(ROOT, [each for each in changes.each if each.path not in undone])
+    last = Changes(ROOT, [each for each in changes.each if each.path in undone])
+    said = ""
+    with rest.applied():
+        if migrates and undone and _is_applied(undone):
+            said = migrate(revision_before(undone))
+        elif migrates and not undone and any(c.path.parent == versions for c in rest.each):
+            said = migrate()
+        with last.applied():
+            pass
+    return said
+
+
+def _is_applied(undone: list[Path]) -> bool:
+    """Whether the database has one of these migrations."""
+    from alembic.config import Config
+
+    script = ScriptDirectory.from_config(Config(str(ROOT / "alembic.ini")))
+    known = {Path(each.path): each.revision for each in script.walk_revisions()}
+    return current() in {known[path] for path in undone}
