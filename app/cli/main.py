@@ -129,6 +129,29 @@ def new_command(
     )
 
 
+@cli_app.command("copy", rich_help_panel="Features")
+def copy_command(
+    feature: Annotated[str, typer.Argument(metavar="FEATURE", help="The one that is there.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The name of the copy.")],
+    plural: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Where English is not enough.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the diff, and touch nothing.")
+    ] = False,
+    no_migrate: Annotated[
+        bool, typer.Option("--no-migrate", help="Leave the database as it is.")
+    ] = False,
+    no_test: Annotated[bool, typer.Option("--no-test", help="Do not run its tests.")] = False,
+) -> None:
+    """Copy a feature, with all that you have made of it, under another name."""
+    from app.cli.scaffold.copying import copy_feature
+
+    copy_feature(
+        feature, new, plural=plural, dry_run=dry_run, migrates=not no_migrate, tests=not no_test
+    )
+
+
 @cli_app.command("remove", rich_help_panel="Features")
 def remove_command(
     feature: Annotated[

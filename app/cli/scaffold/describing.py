@@ -1,5 +1,6 @@
 """From the words of a command line to an entity, or to one line that says what is wrong."""
 
+from collections.abc import Collection
 from difflib import get_close_matches
 
 from app.cli.console import CommandError
@@ -82,20 +83,7 @@ def _target(project: Project, names: Names, field: Field) -> Model | None:
 
 def _check(project: Project, entity: Entity) -> None:
     names = entity.names
-    for model in project.models:
-        if model.cls == names.cls or model.table == names.plural:
-            where = f"{model.module.replace('.', '/')}.py, table {model.table}"
-            raise CommandError(
-                f"{names.cls} exists already: {where}. "
-                f"Take another name, or: python run.py remove {model.singular}"
-            )
-    between = {each.between for each in entity.manys}
-    for table in {names.plural, *between} & project.tables:
-        raise CommandError(f"There is a table {table} already. Take another name.")
-    for path in project.files(names).values():
-        if path.exists() and path.read_text("utf-8").strip():
-            shown = path.relative_to(project.root).as_posix()
-            raise CommandError(f"{shown} exists already, and would be overwritten. Move it away.")
+    check_free(project, names, {each.between for each in entity.manys})
     columns = {each.name for each in entity.attributes}
     columns |= {each.relation for each in entity.relations}
     if entity.owned and columns & {"user", "user_id"}:
@@ -116,3 +104,20 @@ def _check_other_side(attribute: Attribute) -> None:
             f"{attribute.relation}: {attribute.target.cls} has something called "
             f"{attribute.other_side} already. Take another name for the entity."
         )
+
+
+def check_free(project: Project, names: Names, between: Collection[str] = ()) -> None:
+    """Raise a CommandError when something of the name is there already."""
+    for model in project.models:
+        if model.cls == names.cls or model.table == names.plural:
+            where = f"{model.module.replace('.', '/')}.py, table {model.table}"
+            raise CommandError(
+                f"{names.cls} exists already: {where}. "
+                f"Take another name, or: python run.py remove {model.singular}"
+            )
+    for table in {names.plural, *between} & project.tables:
+        raise CommandError(f"There is a table {table} already. Take another name.")
+    for path in project.files(names).values():
+        if path.exists() and path.read_text("utf-8").strip():
+            shown = path.relative_to(project.root).as_posix()
+            raise CommandError(f"{shown} exists already, and would be overwritten. Move it away.")

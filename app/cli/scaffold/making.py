@@ -8,6 +8,7 @@ from app.cli.scaffold.applying import apply, check_database
 from app.cli.scaffold.changes import Changes
 from app.cli.scaffold.describing import describe
 from app.cli.scaffold.entity import Entity
+from app.cli.scaffold.names import Names
 from app.cli.scaffold.project import Project
 from app.cli.scaffold.rendering import AS_TIGHT, render, ruff
 from app.cli.scaffold.sides import Side, add_side, side_of
@@ -50,7 +51,7 @@ def make_feature(
             return
         built = time.perf_counter()
         if tests:
-            passed = shop.test(*tests_of(entity))
+            passed = shop.test(*tests_of(entity.names))
         else:
             shop.check_import()
         tested = time.perf_counter() - built
@@ -110,11 +111,11 @@ def owner_side(entity: Entity) -> Side:
     return Side("User", "app.models.user", names.cls, f"app.models.{names.singular}", code)
 
 
-def tests_of(entity: Entity) -> list[str]:
+def tests_of(names: Names) -> list[str]:
     """The new tests, and those of the whole that look at every feature."""
-    module = f"test_{entity.names.plural}"
+    module = f"test_{names.plural}"
     looked_at = ("has_a_row", "every_table", "one_way", "one_hop", "is_open")
-    chosen = " or ".join([module, f"/{entity.names.url}-", f"/{entity.names.url}/", *looked_at])
+    chosen = " or ".join([module, f"/{names.url}-", f"/{names.url}/", *looked_at])
     files = (module, "test_access", "test_architecture")
     return [*(f"tests/{name}.py" for name in files), "-k", chosen]
 

@@ -78,17 +78,30 @@ def remove_sides(source: str, cls: str) -> str:
 
 def sides_in(source: str, cls: str) -> list[str]:
     """The names of the attributes that list rows of `cls`."""
+    return [code.partition(":")[0] for _, code in side_codes(source, {cls})]
+
+
+def side_codes(source: str, classes: set[str]) -> list[tuple[str, str]]:
+    """The attributes that list rows of `classes`, with the class that they are in."""
     tree = cst.parse_module(source)
     return [
-        node.body[0].target.value
+        (owner.name.value, tree.code_for_node(node).strip())
         for owner in tree.body
-        if isinstance(owner, cst.ClassDef) and owner.name.value != cls
+        if isinstance(owner, cst.ClassDef) and owner.name.value not in classes
         for node in owner.body.body
-        if _is_side(node, cls)
-        and isinstance(node, cst.SimpleStatementLine)
-        and isinstance(node.body[0], cst.AnnAssign)
-        and isinstance(node.body[0].target, cst.Name)
+        if any(_is_side(node, cls) for cls in classes)
     ]
+
+
+def without_sides(source: str) -> str:
+    """The file of a model without what others have added to it."""
+    tree = cst.parse_module(source)
+    checking = [node for node in tree.body if m.matches(node, CHECKING)]
+    for alias in (each for node in checking for each in m.findall(node, m.ImportAlias())):
+        assert isinstance(alias, cst.ImportAlias)
+        if sides_in(source, alias.evaluated_name):
+            source = remove_sides(source, alias.evaluated_name)
+    return source
 
 
 def _with_attribute(node: cst.ClassDef, code: str) -> cst.ClassDef:

@@ -73,11 +73,12 @@ class Workshop:
 
     def test(self, *arguments: str) -> int:
         """Run tests in the copy, on SQLite in memory; how many passed."""
-        plugins = ("-p", "no:cacheprovider", "-o", "addopts=", "-q", "--no-header", "--tb=short")
+        plugins = ("-p", "no:cacheprovider", "-o", "addopts=", "-q", "--no-header")
+        short = ("--tb=short", "--maxfail=3")
         try:
-            said = self.python("-m", "pytest", *plugins, *arguments)
+            said = self.python("-m", "pytest", *plugins, *short, *arguments)
         except FailedError as failed:
-            told = re.findall(r"^(?:E  |FAILED|ERROR|tests/).*", str(failed), re.MULTILINE)
+            told = re.findall(r"^(?:E  |FAILED|ERROR|tests/).*", str(failed), re.MULTILINE)[:20]
             raise CommandError(
                 "\n".join(["Tests of it fail, so nothing was changed:", *(told or [str(failed)])])
             ) from None

@@ -1,0 +1,153 @@
+"""`python run.py copy`: a living feature under another name, with all that was made of it."""
+
+import re
+import time
+from pathlib import Path
+
+from app.cli.console import console
+from app.cli.scaffold.applying import apply, check_database
+from app.cli.scaffold.changes import Changes
+from app.cli.scaffold.describing import check_free
+from app.cli.scaffold.features import TABLE, Feature, find_feature
+from app.cli.scaffold.making import tell, tests_of
+from app.cli.scaffold.names import Names, entity_names
+from app.cli.scaffold.project import Project
+from app.cli.scaffold.rendering import AS_TIGHT, ruff
+from app.cli.scaffold.sides import Side, add_side, side_codes, without_sides
+from app.cli.scaffold.workshop import Workshop, workshop
+from app.core.config import ROOT, get_settings
+
+PROSE = re.compile(r'"""(?!\().*?"""|#[^\n]*', re.DOTALL)
+
+
+def copy_feature(
+    typed: str, name: str, *, plural: str | None, dry_run: bool, migrates: bool, tests: bool
+) -> None:
+    started = time.perf_counter()
+    project = Project(ROOT)
+    feature = find_feature(project, typed)
+    names = entity_names(name, plural)
+    check_free(project, names)
+    rename = Renaming(project, feature.model.names, names)
+    tables = set(TABLE.findall(rename(feature.source)))
+    migrates = migrates and not dry_run and get_settings().migrates_on_start
+    if migrates:
+        check_database(tables)
+    with workshop(ROOT) as shop:
+        changes = build(project, feature, names, rename, shop)
+        if dry_run:
+            print(changes.diff(), end="")
+            return
+        if tests:
+            passed = shop.test(*tests_of(names))
+        else:
+            shop.check_import()
+    said = apply(changes, tables, migrates=migrates)
+    tell(changes)
+    console.print(said or "Not migrated. When you want to: python run.py migrate")
+    if tests:
+        console.print(f"[green]✓[/] {passed} tests passed.")
+    total = time.perf_counter() - started
+    console.print(f"[bold]{names.cls}[/] is there, in {total:.1f} s.")
+
+
+class Renaming:
+    """Replaces one entity by another in code and prose, in all spellings."""
+
+    def __init__(self, project: Project, old: Names, new: Names) -> None:
+        pairs = dict(old.spellings), dict(new.spellings)
+        self.code = {pairs[0][kind]: pairs[1][kind] for kind in reversed(_CODE)}
+        self.prose = self.code | {pairs[0][kind]: pairs[1][kind] for kind in reversed(_PROSE)}
+        self.new = new
+        self.url = (old.url, new.url)
+        self.functions = _functions(project.files(old)["router"].read_text("utf-8"), old, new)
+        # What belongs to another entity stays: of `order`, OrderItem is none.
+        for model in project.models:
+            for _, spelling in model.names.spellings:
+                if model.cls != old.cls:
+                    self.code.setdefault(spelling, spelling)
+                    self.prose.setdefault(spelling, spelling)
+
+    def __call__(self, text: str) -> str:
+        parts, end = [], 0
+        for found in PROSE.finditer(text):
+            parts += [self._code(text[end : found.start()]), _replace(found[0], self.prose)]
+            end = found.end()
+        text = "".join([*parts, self._code(text[end:])])
+        return text.replace(f'tags=["{self.new.plural}"]', f'tags=["{self.new.many}"]')
+
+    def _code(self, text: str) -> str:
+        old, new = self.url
+        text = re.sub(rf'(?<=[/"f]/){re.escape(old)}(?![a-z_-])', new, text)
+        text = re.sub(rf'(?<="/){re.escape(old)}(?![a-z_-])', new, text)
+        text = _replace(text, self.code)
+        for name, renamed in self.functions.items():
+            text = re.sub(rf"\b{name}\b", renamed, text)
+        return text
+
+
+def _functions(router: str, old: Names, new: Names) -> dict[str, str]:
+    """Functions that do not name the feature get its name: those of routes are there once.
+
+    adjust_stock -> adjust_gift_card_stock
+    """
+    names = re.findall(r"^(?:async )?def (\w+)\(", router, re.MULTILINE)
+    others = [name for name in names if old.singular not in name and old.plural not in name]
+    return {name: _named(name, new) for name in others}
+
+
+def _named(name: str, new: Names) -> str:
+    verb, _, rest = name.partition("_")
+    return "_".join(filter(None, [verb, new.singular, rest]))
+
+
+_CODE = ("cls", "classes", "singular", "plural", "UPPER", "UPPERS", "kebab", "url")
+_PROSE = ("words", "many")
+
+
+def _replace(text: str, names: dict[str, str]) -> str:
+    longest = sorted(names, key=len, reverse=True)
+    one = "|".join(map(re.escape, longest))
+    return re.sub(rf"(?<![A-Za-z])(?:{one})(?![a-z])", lambda found: names[found[0]], text)
+
+
+def build(
+    project: Project, feature: Feature, names: Names, rename: Renaming, shop: Workshop
+) -> Changes:
+    old, new = project.files(feature.model.names), project.files(names)
+    for kind, path in new.items():
+        source = old[kind].read_text("utf-8")
+        text = rename(without_sides(source) if kind == "model" else source)
+        shop.here(path).write_text(text, "utf-8", newline="\n")
+    ruff(shop.root, [shop.here(path) for path in new.values()])
+    edited = _copy_sides(project, feature, names, rename, shop)
+    tables = set(TABLE.findall(rename(feature.source)))
+    migration = shop.migration("add", f"add {names.many}", tables)
+    ruff(shop.root, [migration], *AS_TIGHT)
+    changes = Changes(project.root)
+    changes.add(project.root / migration.relative_to(shop.root), migration.read_bytes())
+    *first, router = new.values()
+    for path in [*first, *edited, router]:
+        changes.add(path, shop.here(path).read_bytes())
+    return changes
+
+
+def _copy_sides(
+    project: Project, feature: Feature, names: Names, rename: Renaming, shop: Workshop
+) -> list[Path]:
+    """What others list rows of the feature by, they list rows of the copy by as well."""
+    edited = []
+    own = set(project.files(feature.model.names).values())
+    for path in sorted((project.root / "app/models").glob("*.py")):
+        source = path.read_text("utf-8")
+        sides = [] if path in own else side_codes(source, set(feature.classes))
+        for owner, code in sides:
+            module = f"app.models.{names.singular}"
+            side = Side(owner, "", names.cls, module, rename(code))
+            source = add_side(source, side)
+        if sides:
+            shop.here(path).write_text(source, "utf-8", newline="\n")
+            edited.append(path)
+    if edited:
+        ruff(shop.root, [shop.here(path) for path in edited])
+    return edited
