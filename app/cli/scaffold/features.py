@@ -31,7 +31,21 @@ class Feature:
         known = Project(self.root).files(self.model.names)
         seeds = self.root / f"app/cli/seeds/{self.model.table}.py"
         wanted = [known[key] for key in ("router", "service", "schemas", "tests", "model")]
-        return [path for path in (wanted[0], seeds, *wanted[1:]) if path.exists()]
+        found = [path for path in (wanted[0], seeds, *wanted[1:]) if path.exists()]
+        return [*self.companions, *found]
+
+    @cached_property
+    def companions(self) -> list[Path]:
+        """What is called after the feature, such as `order_reports`, and is no feature itself."""
+        project = Project(self.root)
+        others = {path for model in project.models for path in project.files(model.names).values()}
+        beginnings = (f"{self.name}_", f"{self.model.table}_")
+        return [
+            path
+            for folder in ("app/api", "app/services", "app/schemas", "tests")
+            for path in sorted((self.root / folder).glob("*.py"))
+            if path.stem.removeprefix("test_").startswith(beginnings) and path not in others
+        ]
 
     @property
     def is_whole(self) -> bool:

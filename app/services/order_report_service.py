@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app.models.category import Category
 from app.models.order import Order, OrderItem, OrderStatus
 from app.models.product import Product
-from app.schemas.sales import SalesGroup, SalesParams, SalesReport
+from app.schemas.order_report import SalesGroup, SalesParams, SalesReport
 
 ROWS_MAX = 1000  # more products than anybody reads
 SOLD = (OrderStatus.PAID, OrderStatus.SHIPPED)
@@ -30,7 +30,7 @@ KEYS = {
 }
 
 
-class SalesService:
+class OrderReportService:
     @staticmethod
     def get_sales_report(db: Session, params: SalesParams) -> SalesReport:
         """One statement, whatever it is grouped by."""

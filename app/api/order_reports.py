@@ -6,8 +6,8 @@ from fastapi import Query
 
 from app.api.deps import Admin, SessionDep
 from app.core.routing import APIRouter
-from app.schemas.sales import SalesParams, SalesReport
-from app.services.sales_service import SalesService
+from app.schemas.order_report import SalesParams, SalesReport
+from app.services.order_report_service import OrderReportService
 
 router = APIRouter(prefix="/orders/reports", tags=["sales"])
 
@@ -20,4 +20,4 @@ def get_sales_report(
 
     Up to 366 days, and the 1,000 best of products and categories. Days without a sale have no row.
     """
-    return SalesService.get_sales_report(db, params)
+    return OrderReportService.get_sales_report(db, params)
