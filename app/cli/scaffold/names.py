@@ -113,7 +113,7 @@ def entity_names(text: str, plural_text: str | None = None) -> Names:
         check_identifier(given, "a plural", "people")
     head, _, last = name.rpartition("_")
     one = singular(last)
-    if not given and one != last and plural(one) == last:
+    if not given and name not in TAKEN_NAMES and one != last and plural(one) == last:
         better = f"{head}_{one}" if head else one
         raise CommandError(
             f"{name} is a plural, and an entity is one of them: python run.py new {better} ... "

@@ -1,0 +1,220 @@
+"""`new`, `copy` and `remove` as a person runs them, in a copy of the tree."""
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.cli.scaffold.features import examples, features
+from app.cli.scaffold.project import Project
+from app.core.config import ROOT
+from tests.servers import copy_tree, environment
+
+BOOK = ["title:str:200:unique", "price:decimal:10.2", "stock:int=0", "writer:ref:users:optional"]
+whole = pytest.mark.skipif(
+    not os.environ.get("TEST_SCAFFOLD"), reason="takes minutes: TEST_SCAFFOLD=1, as .ci/run does"
+)
+shop = pytest.mark.skipif(not examples(Project(ROOT)), reason="the examples were removed")
+
+
+class Tree:
+    """A copy of the tree with a database of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = copy_tree(folder / "tree")
+        self.database = folder / "app.db"
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        """What `python run.py` says, on one line without colours."""
+        url = f"sqlite:///{self.database}"
+        done = subprocess.run(
+            [sys.executable, "run.py", *arguments],
+            cwd=self.root,
+            env=environment(DATABASE_URL=url, SECRET_KEY="s" * 32, COLUMNS="200"),
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+        )
+        said = done.stdout + done.stderr
+        assert done.returncode == code, said
+        return said
+
+    def files(self) -> dict[str, bytes]:
+        return {
+            path.relative_to(self.root).as_posix(): path.read_bytes()
+            for path in self.root.rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        }
+
+    def schema(self) -> list[tuple[str, str]]:
+        with sqlite3.connect(self.database) as connection:
+            rows = connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
+        connection.close()
+        return sorted(rows, key=str)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Iterator[Tree]:
+    return Tree(tmp_path)
+
+
+@whole
+def test_new_and_remove_leave_the_tree_as_it_was(tree: Tree) -> None:
+    tree.run("migrate")
+    files, schema = tree.files(), tree.schema()
+    shown = tree.run("new", "book", *BOOK, "--dry-run")
+    assert (tree.files(), tree.schema()) == (files, schema)
+    assert "+class Book(Base, IdMixin, TimestampMixin, SearchMixin):" in shown
+    assert '+    books: Mapped[list["Book"]] = relationship(' in shown
+
+    said = tree.run("new", "book", *BOOK)
+    assert "+ app/api/books.py" in said
+    assert "~ app/models/user.py" in said
+    passed = re.search(r"(\d+) tests passed", said)
+    assert passed, said
+    assert int(passed[1]) > 80
+    made = tree.files().keys() - files.keys()
+    assert len(made) == 6
+    assert any(name == "books" for name, _ in tree.schema())
+
+    again = tree.run("new", "Book", "title:str", code=1)
+    assert again.count("\n") == 1
+    assert "Book exists already" in again
+    assert "Book is gone" in tree.run("remove", "books")
+    assert (tree.files(), tree.schema()) == (files, schema)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("app/models/base.py", "The migration cannot be made."),
+        pytest.param(
+            "app/services/base.py", "Tests of it fail, so nothing was changed", marks=whole
+        ),
+    ],
+)
+def test_what_fails_changes_nothing(tree: Tree, change: str, said: str) -> None:
+    tree.run("migrate")
+    path = tree.root / change
+    if "models" in change:
+        path.write_text(path.read_text("utf-8") + "\nraise RuntimeError('broken')\n", "utf-8")
+    else:
+        path.write_text(path.read_text("utf-8").replace("db.commit()", "db.flush()"), "utf-8")
+    files, schema = tree.files(), tree.schema()
+    assert said in tree.run("new", "book", "title:str", code=1)
+    assert (tree.files(), tree.schema()) == (files, schema)
+
+
+def test_a_migration_that_fails_changes_nothing(tree: Tree) -> None:
+    tree.run("migrate")
+    with sqlite3.connect(tree.database) as connection:
+        connection.execute("CREATE TABLE books (id INTEGER)")
+    connection.close()
+    files, schema = tree.files(), tree.schema()
+    said = tree.run("new", "book", "title:str", "--no-test", code=1)
+    assert "The database has a table books that no model knows." in said
+    assert (tree.files(), tree.schema()) == (files, schema)
+
+
+@whole
+def test_what_was_edited_is_not_removed_without_force(tree: Tree) -> None:
+    tree.run("new", "book", "title:str", "--no-test")
+    model = tree.root / "app/models/book.py"
+    model.write_text(model.read_text("utf-8") + "\n# mine\n", "utf-8")
+    assert "app/models/book.py" in tree.run("remove", "book", code=1)
+    assert model.exists()
+    tree.run("remove", "book", "--force")
+    assert not model.exists()
+
+
+def test_what_others_stand_on_is_not_removed(tree: Tree) -> None:
+    assert "app/api/deps.py" in tree.run("remove", "user", code=1)
+    assert "Did you mean user?" in tree.run("remove", "usr", code=1)
+
+
+@whole
+@shop
+def test_all_examples_can_be_taken_away(tree: Tree) -> None:
+    names = [each.name for each in examples(Project(tree.root))]
+    assert {"category", "product"} <= set(names)
+    tree.run("remove", "--examples")
+    assert [each.name for each in features(Project(tree.root))] == ["user"]
+    said = tree.run("test")
+    assert " failed" not in said
+    tree.run("new", "book", *BOOK)  # what a person begins with
+
+
+@whole
+@shop
+@pytest.mark.parametrize("name", [each.name for each in examples(Project(ROOT))])
+def test_each_example_can_be_copied_and_removed_alone(tree: Tree, name: str) -> None:
+    tree.run("migrate")
+    files, schema = tree.files(), tree.schema()
+    passed = re.search(r"(\d+) tests passed", tree.run("copy", name, "gift-card"))
+    assert passed
+    assert int(passed[1]) > 20
+    tree.run("remove", "gift-card")
+    assert (tree.files(), tree.schema()) == (files, schema)
+
+
+WIDE = {
+    "label": ["name:str:50:unique", "--write=staff"],
+    "note": ["title:str:200:unique", "body:text:optional", "--owned", "--soft-delete", "--uuid"],
+    "gadget": [
+        *("name:str:200:unique", "description:text:optional", "price:decimal", "stock:int=0"),
+        *("rating:int:min=1:max=5", "status:enum:draft/published/archived=draft"),
+        *("opens:time=09:00", "birth_date:date", "starts_at:datetime", "active:bool=true"),
+        *("weight:float", "data:json:optional", "contact:email:unique", "site:url", "token:uuid"),
+        *("color:str:7:index", "handle:slug:unique", "big:bigint:optional"),
+    ],
+    "gizmo": [
+        *("code:int:unique", "rate:decimal:4.4:unique", "part:decimal:15.0:optional"),
+        *("on:date:unique:optional", "moment:datetime:unique", "clock:time:unique"),
+        *("link:url:unique", "key:uuid:unique", "big:bigint:unique", "slugged:slug:index"),
+        *("ratio:float:unique:min=0:max=1", "mail:email:index", "site:url:index", "letter:str:1"),
+        *("word:str:5:unique", 'extra:json={"a":[1]}', "flag:bool:optional", "memo:text:optional"),
+        *("kind:enum:a/b:optional", "level:int:min=0:max=1", "pct:decimal:5.2:min=0:max=100"),
+        *("when:datetime=2026-01-01T00:00:00Z", "day:date=2026-01-31", "cost:decimal=9.90"),
+        *("nick:str:20=none", "hexa:slug=a-b", "--soft-delete"),
+    ],
+    "person": [
+        *("first_name:str:80", "note:ref:optional", "owner:ref:users", "badge:ref:labels:unique"),
+        *("reviewer:ref:users:optional", "boss:ref:self:optional", "friend:ref:self:optional"),
+        *("--write=admin", "--uuid"),
+    ],
+    "playlist": ["notes:many", "people:many", "helper:ref:users:optional", "--owned", "--uuid"],
+    "article": ["title:str", "author:ref:users", "parent:ref:self:optional", "labels:many"],
+    "heart": ["note:ref", "article:ref", "--write=anyone"],
+}
+
+
+@whole
+def test_every_type_relation_and_option_on_three_databases(tree: Tree) -> None:
+    tree.run("migrate")
+    files, schema = tree.files(), tree.schema()
+    for entity, words in WIDE.items():
+        tree.run("new", entity, *words, "--no-test")
+    plurals = ("labels", "notes", "gadgets", "gizmos", "people", "playlists", "articles", "hearts")
+    modules = [f"tests/test_{plural}.py" for plural in plurals]
+    modules += [f"tests/test_{name}.py" for name in ("access", "architecture", "migrations")]
+    for url in (
+        "sqlite://",
+        os.environ.get("CI_POSTGRES_URL", "postgresql://postgres@127.0.0.1/app_test"),
+        os.environ.get("CI_MARIADB_URL", "mysql://root@127.0.0.1/app_test"),
+    ):
+        said = tree.run("test", "--database", url, "-p", "no:cacheprovider", *modules)
+        passed = re.search(r"(\d+) passed", said)
+        assert passed, said
+        assert int(passed[1]) > 1000, said
+    for tool in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]):
+        subprocess.run([sys.executable, "-m", *tool], cwd=tree.root, check=True)
+    for entity in reversed(WIDE):
+        tree.run("remove", entity)
+    left = {name: text for name, text in tree.files().items() if "_cache/" not in name}
+    assert (left, tree.schema()) == (files, schema)
