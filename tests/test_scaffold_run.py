@@ -151,6 +151,16 @@ def test_all_examples_can_be_taken_away(tree: Tree) -> None:
 
 
 @whole
+def test_the_commands_of_the_documents(tree: Tree) -> None:
+    """The two-minute tour, in the order in which it is written."""
+    text = (ROOT / "docs/generator.md").read_text("utf-8")
+    for command in re.findall(r"^python run.py ((?:new|copy|remove) .*)$", text, re.MULTILINE):
+        if command != "remove --examples" or examples(Project(tree.root)):
+            said = tree.run(*command.split())
+            assert "tests passed" in said or "is gone" in said
+
+
+@whole
 @shop
 @pytest.mark.parametrize("name", [each.name for each in examples(Project(ROOT))])
 def test_each_example_can_be_copied_and_removed_alone(tree: Tree, name: str) -> None:
