@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 import types
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
@@ -14,9 +15,11 @@ from fastapi.testclient import TestClient
 from pydantic import BaseModel
 
 from app.api.deps import LaterDep
+from app.core.errors import UnavailableError
 from app.core.one_hop import _replace
 from app.core.problems import add_error_handlers
 from app.core.routing import APIRouter, hashes_passwords
+from app.core.threads import Lane
 
 asked_by: ContextVar[str] = ContextVar("asked_by", default="nobody")
 
@@ -66,6 +69,19 @@ def test_the_whole_request_runs_in_one_thread_that_is_not_the_event_loops() -> N
     assert len(set(places.values())) == 1
     assert places["endpoint"][0].startswith("request-")
     assert places["endpoint"][1] != loop[1]
+
+
+def test_who_waits_too_long_for_a_thread_is_refused_and_not_run() -> None:
+    lane, ran = Lane("test", threads=1, patience=0.05), []
+
+    async def two() -> list[Any]:
+        first, second = lane.run(lambda: time.sleep(0.2)), lane.run(lambda: ran.append(2))
+        return await asyncio.gather(first, second, return_exceptions=True)
+
+    _, refused = asyncio.run(two())
+    assert isinstance(refused, UnavailableError)
+    assert not ran
+    assert asyncio.run(lane.run(lambda: 3)) == 3
 
 
 def test_a_route_that_hashes_passwords_runs_on_the_threads_kept_for_it() -> None:

@@ -6,24 +6,35 @@ hashing a password takes 25 ms of a core, and a stream of logins must not stand 
 """
 
 import asyncio
+import math
 import threading
+import time
 from collections.abc import Callable
 from contextvars import Context, copy_context
 from queue import SimpleQueue
 from typing import Any, TypeAlias, TypeVar
 
 from app.core.config import get_settings
+from app.core.errors import UnavailableError
 
 T = TypeVar("T")
-Job: TypeAlias = tuple[asyncio.AbstractEventLoop, asyncio.Future[Any], Context, Callable[[], Any]]
+Job: TypeAlias = tuple[
+    float, asyncio.AbstractEventLoop, asyncio.Future[Any], Context, Callable[[], Any]
+]
 
 
 class Lane:
-    """Runs callables on `threads` threads of its own, which start with the first one."""
+    """Runs callables on `threads` threads of its own, which start with the first one.
 
-    def __init__(self, name: str, threads: int) -> None:
+    patience: seconds after which what still waits for a thread is refused. While a database is
+    silent, the threads are stuck for as long as a statement may take, and each of them would else
+    go on to be stuck for somebody who waited all the time and may be gone.
+    """
+
+    def __init__(self, name: str, threads: int, patience: float = math.inf) -> None:
         self.name = name
         self.threads = threads
+        self.patience = patience
         self._jobs: SimpleQueue[Job] = SimpleQueue()
         self._start = threading.Lock()
         self._started = False
@@ -34,7 +45,7 @@ class Lane:
             self._start_threads()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._jobs.put((loop, future, copy_context(), work))
+        self._jobs.put((time.monotonic(), loop, future, copy_context(), work))
         return await future
 
     def _start_threads(self) -> None:
@@ -50,10 +61,12 @@ class Lane:
 
     def _work(self) -> None:
         while True:
-            loop, future, context, work = self._jobs.get()
+            since, loop, future, context, work = self._jobs.get()
             result: Any = None
             error: BaseException | None = None
             try:
+                if time.monotonic() - since > self.patience:
+                    raise UnavailableError("Too many wait for the database.")
                 result = context.run(work)
             except BaseException as raised:
                 error = raised
@@ -74,5 +87,6 @@ def _settle(future: "asyncio.Future[Any]", result: Any, error: BaseException | N
         future.set_exception(error)
 
 
-REQUESTS = Lane("request", get_settings().request_threads)
-HASHING = Lane("hashing", get_settings().hash_threads)
+_settings = get_settings()
+REQUESTS = Lane("request", _settings.request_threads, _settings.db_pool_timeout)
+HASHING = Lane("hashing", _settings.hash_threads, _settings.db_pool_timeout)
