@@ -3,6 +3,7 @@
 import socket
 import sqlite3
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,14 @@ def test_a_script_commits_at_the_end_or_not_at_all() -> None:
 # --- Limits ----------------------------------------------------------------------------------
 
 
+SLOW = {
+    "postgresql": "SELECT pg_sleep(9)",
+    "mysql": "SELECT SLEEP(9)",
+    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1e9) "
+    "SELECT count(*) FROM n",
+}
+
+
 @pytest.fixture
 def small() -> TestClient:
     """An app with a route that reads and one that writes."""
@@ -105,7 +114,13 @@ def small() -> TestClient:
 
     @router.get("/slow")
     def wait(db: SessionDep) -> None:
-        db.execute(text("SELECT pg_sleep(9)" if BACKEND == "postgresql" else "SELECT SLEEP(9)"))
+        db.execute(text(SLOW[BACKEND]))
+
+    @router.get("/silent")
+    def wait_for_ever(db: SessionDep) -> None:
+        limit = "statement_timeout" if BACKEND == "postgresql" else "max_statement_time"
+        db.execute(text(f"SET {limit} = 0"))
+        db.execute(text(SLOW[BACKEND]))
 
     @router.post("/write")
     def write(db: SessionDep) -> None:
@@ -121,10 +136,21 @@ def assert_unavailable(response: Any) -> None:
     assert response.headers["content-type"] == "application/problem+json"
 
 
-@on_a_server
 def test_a_statement_over_its_time_is_503(small: TestClient, threaded: Database) -> None:
     with variant(address(threaded), db_statement_timeout=0.1):
         assert_unavailable(small.get("/slow"))
+        assert small.get("/read").status_code == 200
+
+
+@on_a_server
+def test_a_server_that_becomes_silent_is_not_waited_for(
+    small: TestClient, threaded: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "CONNECT_TIMEOUT", 0.2)
+    with variant(address(threaded), db_statement_timeout=0.1):
+        started = time.monotonic()
+        assert_unavailable(small.get("/silent"))
+        assert time.monotonic() - started < 5
         assert small.get("/read").status_code == 200
 
 

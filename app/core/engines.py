@@ -1,5 +1,6 @@
 """Engines that behave the same on SQLite, PostgreSQL, MySQL and MariaDB."""
 
+import math
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -56,6 +57,10 @@ def make_engine(url: str, settings: Settings, *, read_only: bool = False, **opti
     engine = create_engine(url, **options)
     if backend in ("mysql", "mariadb"):
         _configure_mysql(engine, settings, read_only)
+    elif settings.db_statement_timeout:
+        from app.core.postgresql import limit_waiting  # its driver is not imported for the others
+
+        limit_waiting(engine, settings.db_statement_timeout + CONNECT_TIMEOUT)
     if settings.db_pre_ping:
         _ping_idle_connections(engine)
     event.listen(engine, "commit", _note_commit)
@@ -87,6 +92,12 @@ def _make_sqlite_engine(
             connection.execute("PRAGMA synchronous = NORMAL")
         if read_only:
             connection.execute("PRAGMA query_only = ON")
+        if settings.db_statement_timeout:
+            _limit_sqlite(connection, record.info, settings.db_statement_timeout)
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def note_start(connection: Connection, *_: Any) -> None:
+        connection.info["started"] = time.monotonic()
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -96,6 +107,15 @@ def _make_sqlite_engine(
 
     event.listen(engine, "commit", _note_commit)
     return engine
+
+
+def _limit_sqlite(connection: sqlite3.Connection, info: dict[str, Any], seconds: float) -> None:
+    """End a statement that takes too long: SQLite has no limit, and who writes has it alone."""
+
+    def is_over() -> bool:
+        return bool(time.monotonic() - info.get("started", math.inf) > seconds)
+
+    connection.set_progress_handler(is_over, 100_000)  # asked every few milliseconds
 
 
 def _use_wal(connection: sqlite3.Connection, patience: float) -> None:
