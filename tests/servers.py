@@ -51,6 +51,14 @@ def run(tree: Path, *arguments: str, python: str = sys.executable, **settings: s
     return Process([python, str(tree / "run.py"), *arguments], tree.parent, environment(**settings))
 
 
+def _as(user: str | None) -> dict[str, Any]:
+    if user is None:
+        return {}
+    import pwd  # not on Windows
+
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
+
+
 class Process:
     """A command in a process group of its own, so that what it starts can be ended with it."""
 
@@ -63,7 +71,9 @@ class Process:
         cwd: Path,
         environment: dict[str, str],
         stdin: int = subprocess.DEVNULL,
+        user: str | None = None,
     ) -> None:
+        """user: as whom it runs, where this is root."""
         self._log = cwd / f"output-{time.monotonic_ns()}.log"
         with self._log.open("wb") as log, Process._lock:
             if Process._alive is None:
@@ -76,6 +86,7 @@ class Process:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                **_as(user),
             )
             Process._alive.add(self)
 

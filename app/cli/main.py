@@ -72,8 +72,15 @@ def run_tests(
         str | None,
         typer.Option(metavar="URL", help="Test on this database instead of SQLite in memory."),
     ] = None,
+    faults: Annotated[
+        bool,
+        typer.Option("--faults", help="Break things under load: servers of its own, minutes."),
+    ] = False,
 ) -> None:
     """Run the tests."""
+    if faults:
+        command = [sys.executable, "-m", "tests.faults", *context.args]
+        raise typer.Exit(subprocess.call(command, cwd=ROOT))
     environment = testing.environment(database)
     command = [sys.executable, "-m", "pytest", *context.args]
     raise typer.Exit(subprocess.call(command, cwd=ROOT, env=environment))
