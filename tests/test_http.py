@@ -14,7 +14,7 @@ from app.core.config import Settings, get_settings
 from app.core.logging import ConsoleFormatter, JsonFormatter, request_id
 from app.core.routing import APIRouter
 from app.main import create_app
-from tests.support import Recorder
+from tests.support import Recorder, at_once
 
 Headers = dict[str, str]
 
@@ -55,6 +55,13 @@ def test_every_error_is_a_problem(client: TestClient, auth_headers: Headers) -> 
     check_problem(client.post(REGISTER, content=b"[" * 100_000, headers=json_type), 400)
     check_problem(client.post(REGISTER, json=[]), 422)
     check_problem(client.post(REGISTER), 422)
+
+
+def test_the_document_is_made_once_whoever_asks_first() -> None:
+    app = create_app()
+    documents = at_once(8, lambda _: app.openapi())
+    assert all(document is documents[0] for document in documents)
+    assert documents[0]["components"]["schemas"]["Problem"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ form, a router names: `responses={429: {}}`.
 """
 
 import re
+import threading
 from typing import Any
 
 from fastapi import FastAPI
@@ -37,11 +38,14 @@ ERRORS = {
 def describe(app: FastAPI) -> None:
     """Make `app.openapi()` complete the document that FastAPI generates."""
     generate = app.openapi
+    # Not only for the document: each 405 asks it which methods there are, in threads.
+    lock = threading.Lock()
 
     def openapi() -> Schema:
-        if app.openapi_schema is None:
-            _complete(generate())
-        document = app.openapi_schema
+        with lock:
+            if app.openapi_schema is None:
+                _complete(generate())
+            document = app.openapi_schema
         assert document is not None
         return document
 
