@@ -225,6 +225,25 @@ def test_a_database_that_was_dropped_is_503(small: TestClient, threaded: Databas
         assert_unavailable(small.get("/read"))
 
 
+@pytest.mark.skipif(BACKEND != "sqlite", reason="it is about a file")
+def test_a_file_that_may_be_written_again_is_written(small: TestClient, threaded: Database) -> None:
+    def let(version: int) -> None:
+        """What a writer must know to write the file; nobody knows 3. Rights do not stop root."""
+        with threaded.engine.connect() as connection:
+            connection.connection.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with Path(str(threaded.engine.url.database)).open("r+b") as file:
+            file.seek(18)
+            file.write(bytes([version]))
+
+    let(3)
+    with variant(address(threaded)):
+        for _ in range(2):
+            assert_unavailable(small.post("/write"))
+            assert small.get("/read").status_code == 200
+        let(2)
+        assert small.post("/write").status_code == 200
+
+
 def kill_connections(database: Database, engine: Engine) -> None:
     """End the idle connections of `engine` from outside, as a restart of the server does."""
     query = "SELECT pg_backend_pid()" if BACKEND == "postgresql" else "SELECT CONNECTION_ID()"

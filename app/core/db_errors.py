@@ -67,6 +67,12 @@ def is_transient(error: Exception) -> bool:
     return isinstance(error, DBAPIError) and code_of(error) in DEADLOCK
 
 
+def is_away(error: DBAPIError) -> bool:
+    """Whether it was no matter of the statement: nothing can be done with the database now."""
+    code = code_of(error)
+    return code in AWAY or (isinstance(code, str) and code.startswith(AWAY_PREFIXES))
+
+
 def to_app_error(error: Exception) -> AppError | None:
     """The answer to a database error. None: it is a bug, and a 500."""
     if isinstance(error, PoolTimeoutError):
@@ -93,7 +99,7 @@ def _from_driver(error: DBAPIError) -> AppError | None:
         return UnavailableError("The database has not the tables of this code: migrate it.")
     if code in DEADLOCK or code in TIMEOUT:
         return UnavailableError("The database is busy.", retry_after=1)
-    if code in AWAY or (isinstance(code, str) and code.startswith(AWAY_PREFIXES)):
+    if is_away(error):
         return UnavailableError("The database does not answer.")
     if code is None and type(error.orig).__name__ == "DataError":  # psycopg, on a NUL character
         return InvalidError("The database does not accept this value.")

@@ -9,11 +9,13 @@ from contextvars import ContextVar
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.pool import StaticPool
 
 import app.core.columns  # noqa: F401 - how each database spells our column types
 from app.core.config import Settings
+from app.core.db_errors import is_away
 
 # True once the running request has committed: from then on it must not be run again.
 has_committed: ContextVar[bool] = ContextVar("has_committed", default=False)
@@ -104,6 +106,13 @@ def _make_sqlite_engine(
         if not read_only and not connection.get_execution_options().get("read_only"):
             # The lock is taken at the start: an upgrade from reading fails under contention.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    @event.listens_for(engine, "handle_error")
+    def forget(context: ExceptionContext) -> None:
+        # A connection that has found the file read-only believes so for good.
+        error = context.sqlalchemy_exception
+        if isinstance(error, DBAPIError) and is_away(error) and not in_memory:
+            context.is_disconnect = True
 
     event.listen(engine, "commit", _note_commit)
     return engine
