@@ -6,7 +6,7 @@ from typing import Any
 
 from alembic import context
 from alembic.operations.ops import DropTableOp, ModifyTableOps
-from sqlalchemy import Connection, Enum, text
+from sqlalchemy import Connection, Enum, event, inspect, text
 from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.functions import now
 
@@ -90,11 +90,69 @@ def foreign_keys_off(connection: Connection) -> Iterator[None]:
         driver.execute("PRAGMA foreign_keys = ON")
 
 
+class Resumption:
+    """MySQL undoes no DDL: of a migration that is cut short, what it had done stays.
+
+    A table marks that migrations run. Where the next run finds it, it begins with the one that was
+    cut short, and passes over what is done already. Rows that such a migration wrote between two
+    statements of DDL, it writes again: there, they belong in a migration of their own.
+    """
+
+    MARK = "alembic_unfinished"
+    DDL = ("CREATE", "ALTER", "DROP", "RENAME")
+    # The table, column, index or constraint is there already, or is gone already.
+    DONE = (1050, 1060, 1061, 1826, 1051, 1091)
+
+    marked = False  # the table is there
+    repeats = False  # the migration that runs was cut short before
+    changed = False  # there is something to pass over, were this run cut short
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def execute(self, cursor: Any, statement: str, parameters: Any, _: Any) -> bool:
+        if not statement.lstrip().upper().startswith(self.DDL) or "alembic_" in statement:
+            return False  # SQLAlchemy runs it, as always
+        if not self.marked:
+            cursor.execute(f"CREATE TABLE {self.MARK} (id INT)")
+            self.marked = True
+        try:
+            cursor.execute(statement, parameters)
+        except self.connection.dialect.loaded_dbapi.Error as error:
+            if not self.repeats or error.args[0] not in self.DONE:
+                raise
+        self.changed = True
+        return True
+
+    def step_done(self, **_: Any) -> None:
+        self.repeats = self.changed = False
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        if self.connection.dialect.name not in ("mysql", "mariadb"):
+            yield
+            return
+        self.marked = self.repeats = self.changed = inspect(self.connection).has_table(self.MARK)
+        event.listen(self.connection.engine, "do_execute", self.execute)
+        try:
+            yield
+            self.changed = False
+        finally:
+            event.remove(self.connection.engine, "do_execute", self.execute)
+            if self.marked and not self.changed:
+                self.connection.execute(text(f"DROP TABLE {self.MARK}"))
+
+
 def run_online(connection: Connection) -> None:
     transactional = connection.dialect.name in ("postgresql", "sqlite")
+    resumption = Resumption(connection)
     with foreign_keys_off(connection):
-        configure(connection=connection, transactional_ddl=transactional)
-        with context.begin_transaction(), one_migrator(connection):
+        configure(
+            connection=connection,
+            transactional_ddl=transactional,
+            on_version_apply=resumption.step_done,
+        )
+        with context.begin_transaction(), one_migrator(connection), resumption.running():
             context.run_migrations()
             if connection.dialect.name == "sqlite":
                 broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
