@@ -12,7 +12,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.faults import connections, processes  # noqa: F401 - they say which faults there are
+from tests.faults import (  # noqa: F401 - they say which faults there are
+    connections,
+    files,
+    migrations,
+    processes,
+    races,
+)
 from tests.faults.hosts import HOSTS, Host
 from tests.faults.stage import Stage
 from tests.faults.suite import FAULTS, Fault, Result, run

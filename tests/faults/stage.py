@@ -1,5 +1,6 @@
 """One database, and the app in front of it, as in production: two workers, and little patience."""
 
+import random
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -35,6 +36,7 @@ class Stage:
         self.host = host
         self.tree = tree
         self.shop = Shop(host)
+        self.dice = random.Random(0)
         self.service: Server
         self.ledger: Ledger  # of the fault that runs
 
@@ -67,6 +69,12 @@ class Stage:
         """`python run.py` with these arguments."""
         settings = SETTINGS | {"DATABASE_URL": self.host.url} | settings
         return run(tree or self.tree, *arguments, **settings)
+
+    def folder(self, name: str) -> Path:
+        """A tree of its own, for a fault that changes it."""
+        place = self.tree.parent / f"{self.host.name}-{name}"
+        place.mkdir()
+        return place / "tree"
 
     def workers(self) -> list[int]:
         """The processes that answer requests; multiprocessing has one more."""
