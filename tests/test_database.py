@@ -41,6 +41,7 @@ SETTINGS = {
     "mysql": {
         "SELECT @@time_zone": "+00:00",
         "SELECT @@max_statement_time": 30,
+        "SELECT @@idle_transaction_timeout": 60,
         "SELECT @@innodb_lock_wait_timeout": 5,
         "SELECT @@foreign_key_checks": 1,
         "SELECT @@character_set_client": "utf8mb4",
@@ -54,6 +55,7 @@ ISOLATION = {"sqlite": "SERIALIZABLE", "postgresql": "READ COMMITTED", "mysql": 
 def value(connection: Connection, query: str) -> Any:
     if BACKEND == "mysql" and not connection.dialect.is_mariadb:  # type: ignore[attr-defined]
         query = query.replace("@@max_statement_time", "@@max_execution_time / 1000")
+        query = query.replace("@@idle_transaction_timeout", "60")  # it has none
     found = connection.exec_driver_sql(query).scalar()
     return float(found) if type(found).__name__ == "Decimal" else found
 

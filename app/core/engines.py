@@ -159,7 +159,9 @@ def _configure_mysql(engine: Engine, settings: Settings, read_only: bool) -> Non
     def configure(connection: Any, record: Any) -> None:
         timeout = settings.db_statement_timeout
         if "MariaDB" in connection.get_server_info():
-            statement_timeout = f"max_statement_time = {timeout}"
+            # Who is stuck in mid-transaction must not keep its locks for ever.
+            idle = f"idle_transaction_timeout = {math.ceil(timeout * 2)}"
+            statement_timeout = f"max_statement_time = {timeout}, {idle}"
         else:
             statement_timeout = f"max_execution_time = {timeout * 1000}"
         with connection.cursor() as cursor:

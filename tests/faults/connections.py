@@ -142,19 +142,21 @@ def lock_held(stage: Stage) -> None:
         stage.ledger.wrong.append("no request was refused: the fault did not happen")
 
 
-@fault(on=SERVERS, drops=True)
+@fault(on=SERVERS, limit=8, drops=True)
 def idle_transaction(stage: Stage) -> None:
     """A worker stops in mid-transaction and keeps its locks, until the database ends it."""
     with stage.serving(DB_STATEMENT_TIMEOUT="1") as service:
         stage.is_ready(service)
         wait_until(lambda: len(stage.workers()) == 2, 10, "two workers")
         stopped = stage.workers()[0]
-        with stage.load() as load:
+        with stage.load(clients=8) as load:
             with stage.host.locked():
                 load.goes_on(10)  # by now, all wait for the lock
                 os.kill(stopped, signal.SIGSTOP)
             # The stopped one has the lock now, and does not know.
-            time.sleep(3.5)
+            before = stage.ledger.acknowledged
+            # A second later, its supervisor would take it for hung, and kill it.
+            wait_until(lambda: stage.ledger.acknowledged > before, 4, "the locks are given back")
             os.kill(stopped, signal.SIGCONT)
             load.recovers()
 
