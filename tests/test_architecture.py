@@ -145,19 +145,19 @@ def test_every_table_has_what_the_house_asks_for() -> None:
 ROUTER = """
 from app.core.routing import APIRouter
 
-router = APIRouter(prefix="/notes", tags=["notes"])
+router = APIRouter(prefix="/doodles", tags=["doodles"])
 
 
 @router.get("")
-def list_notes() -> list[str]:
+def list_doodles() -> list[str]:
     return []
 """
 MODEL = """
 from app.models.base import Base, IdMixin
 
 
-class Note(Base, IdMixin):
-    __tablename__ = "notes"
+class Doodle(Base, IdMixin):
+    __tablename__ = "doodles"
 """
 
 
@@ -181,17 +181,17 @@ def test_a_dropped_in_module_is_found_and_one_without_a_router_skipped(folder: P
     code = """
 from app.main import app
 from app.models import Base
-print("/api/v1/notes" in app.openapi()["paths"], "notes" in Base.metadata.tables)
+print("/api/v1/doodles" in app.openapi()["paths"], "doodles" in Base.metadata.tables)
 """
-    files = {"api/notes.py": ROUTER, "models/note.py": MODEL} | unfinished
+    files = {"api/doodles.py": ROUTER, "models/doodle.py": MODEL} | unfinished
     assert run(folder, files, code) == (0, "True True\n")
 
 
 @beside
 def test_a_router_of_another_name_is_told(folder: Path) -> None:
-    misnamed = ROUTER.replace("router = ", "notes = ").replace("@router", "@notes")
-    _, said = run(folder, {"api/notes.py": misnamed}, "import app.api")
-    assert "app/api/notes.py: call it `router`, not `notes`" in said
+    misnamed = ROUTER.replace("router = ", "doodles = ").replace("@router", "@doodles")
+    _, said = run(folder, {"api/doodles.py": misnamed}, "import app.api")
+    assert "app/api/doodles.py: call it `router`, not `doodles`" in said
 
 
 @beside
@@ -205,8 +205,8 @@ def test_a_model_that_cannot_be_imported_fails_with_file_and_line(folder: Path) 
 
 
 def fails_with_file_and_line(layer: str, folder: Path) -> None:
-    broken = {f"{layer}/notes.py": "x = 1\nimport nothing_like_it\n"}
+    broken = {f"{layer}/doodles.py": "x = 1\nimport nothing_like_it\n"}
     code, said = run(folder, broken, f"import app.{layer}")
     assert code == 1
-    assert f'{Path("app") / layer / "notes.py"}", line 2' in said
+    assert f'{Path("app") / layer / "doodles.py"}", line 2' in said
     assert "nothing_like_it" in said

@@ -28,6 +28,16 @@ class Tree:
     def __init__(self, folder: Path) -> None:
         self.root = copy_tree(folder / "tree")
         self.database = folder / "app.db"
+        self.git("init")
+        self.git("add", "--all")
+        self.git("commit", "--message", "as it was cloned")
+
+    def git(self, *arguments: str) -> str:
+        who = ("-c", "user.name=ana", "-c", "user.email=ana@example.com")
+        command = ["git", *who, *arguments, "--quiet"]
+        return subprocess.run(
+            command, cwd=self.root, capture_output=True, text=True, check=True
+        ).stdout
 
     def run(self, *arguments: str, code: int = 0) -> str:
         """What `python run.py` says, on one line without colours."""
@@ -49,7 +59,7 @@ class Tree:
         return {
             path.relative_to(self.root).as_posix(): path.read_bytes()
             for path in self.root.rglob("*")
-            if path.is_file() and "__pycache__" not in path.parts
+            if path.is_file() and not {".git", "__pycache__"} & set(path.parts)
         }
 
     def schema(self) -> list[tuple[str, str]]:

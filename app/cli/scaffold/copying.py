@@ -78,8 +78,7 @@ class Renaming:
 
     def _code(self, text: str) -> str:
         old, new = self.url
-        text = re.sub(rf'(?<=[/"f]/){re.escape(old)}(?![a-z_-])', new, text)
-        text = re.sub(rf'(?<="/){re.escape(old)}(?![a-z_-])', new, text)
+        text = re.sub(rf"(?<=/){re.escape(old)}(?![a-z_-])", new, text)
         text = _replace(text, self.code)
         for name, renamed in self.functions.items():
             text = re.sub(rf"\b{name}\b", renamed, text)
