@@ -34,7 +34,7 @@ class Tree:
 
     def git(self, *arguments: str) -> str:
         who = ("-c", "user.name=ana", "-c", "user.email=ana@example.com")
-        command = ["git", *who, *arguments, "--quiet"]
+        command = ["git", *who, *arguments]
         return subprocess.run(
             command, cwd=self.root, capture_output=True, text=True, check=True
         ).stdout
