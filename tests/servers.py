@@ -16,7 +16,7 @@ import httpx
 
 from app.core.config import ROOT
 
-PATIENCE = 30.0  # seconds; only what is broken takes as long
+PATIENCE = 60.0  # seconds; only what is broken takes as long
 KEPT = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "TMPDIR", "TEMP", "SYSTEMROOT")
 NOT_COPIED = shutil.ignore_patterns(
     *(".git", ".venv", "venv", ".*_cache", ".env", ".secret_key", ".coverage*", "htmlcov", "*.db*"),

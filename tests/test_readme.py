@@ -80,6 +80,8 @@ def test_the_guide_makes_a_feature(folder: Path) -> None:
         shutil.copytree(ROOT / name, tree / name, ignore=NOT_COPIED)
     for name in FILES:
         shutil.copy(ROOT / name, tree / name)
+    if (ROOT / "app/models/note.py").exists():
+        pytest.skip("there are notes already")
     guide = ROOT / "docs/add-a-feature.md"
     names = re.findall(r"^## \d.*`([\w/.]+)`$", guide.read_text("utf-8"), re.MULTILINE)
     listings = blocks(guide, "python")

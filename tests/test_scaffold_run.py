@@ -16,7 +16,7 @@ from app.core.config import ROOT
 from tests.servers import copy_tree, environment
 
 BOOK = ["title:str:200:unique", "price:decimal:10.2", "stock:int=0", "writer:ref:users:optional"]
-whole = pytest.mark.skipif(
+pytestmark = pytest.mark.skipif(
     not os.environ.get("TEST_SCAFFOLD"), reason="takes minutes: TEST_SCAFFOLD=1, as .ci/run does"
 )
 shop = pytest.mark.skipif(not examples(Project(ROOT)), reason="the examples were removed")
@@ -74,7 +74,6 @@ def tree(tmp_path: Path) -> Iterator[Tree]:
     return Tree(tmp_path)
 
 
-@whole
 def test_new_and_remove_leave_the_tree_as_it_was(tree: Tree) -> None:
     tree.run("migrate")
     files, schema = tree.files(), tree.schema()
@@ -132,7 +131,6 @@ def test_a_migration_that_fails_changes_nothing(tree: Tree) -> None:
     assert (tree.files(), tree.schema()) == (files, schema)
 
 
-@whole
 def test_what_was_edited_is_not_removed_without_force(tree: Tree) -> None:
     tree.run("new", "book", "title:str", "--no-test")
     model = tree.root / "app/models/book.py"
@@ -148,7 +146,6 @@ def test_what_others_stand_on_is_not_removed(tree: Tree) -> None:
     assert "Did you mean user?" in tree.run("remove", "usr", code=1)
 
 
-@whole
 @shop
 def test_all_examples_can_be_taken_away(tree: Tree) -> None:
     names = [each.name for each in examples(Project(tree.root))]
@@ -160,7 +157,6 @@ def test_all_examples_can_be_taken_away(tree: Tree) -> None:
     tree.run("new", "book", *BOOK)  # what a person begins with
 
 
-@whole
 def test_the_commands_of_the_documents(tree: Tree) -> None:
     """The two-minute tour, in the order in which it is written."""
     text = (ROOT / "docs/generator.md").read_text("utf-8")
@@ -170,7 +166,6 @@ def test_the_commands_of_the_documents(tree: Tree) -> None:
             assert "tests passed" in said or "is gone" in said
 
 
-@whole
 @shop
 @pytest.mark.parametrize("name", [each.name for each in examples(Project(ROOT))])
 def test_each_example_can_be_copied_and_removed_alone(tree: Tree, name: str) -> None:
@@ -214,7 +209,6 @@ WIDE = {
 }
 
 
-@whole
 def test_every_type_relation_and_option_on_three_databases(tree: Tree) -> None:
     tree.run("migrate")
     files, schema = tree.files(), tree.schema()
