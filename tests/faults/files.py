@@ -28,7 +28,6 @@ def eight_writers(stage: Stage) -> None:
 @fault(on=SQLITE)
 def disk_full(stage: Stage) -> None:
     """No file may grow any more, under load, until there is room again."""
-    wait_until(lambda: len(stage.workers()) == 2, 10, "two workers")
     with stage.load() as load:
         # As much as is there: neither it nor the log beside it can take what comes.
         limit_files(stage, file_of(stage).path.stat().st_size)

@@ -28,6 +28,9 @@ class Host(ABC):
     name: ClassVar[str]
     url: str
 
+    @abstractmethod
+    def __init__(self, folder: Path) -> None: ...
+
     @staticmethod
     def missing() -> str | None:
         """Why it cannot be started here."""
@@ -120,13 +123,16 @@ class Server(Host):
     @abstractmethod
     def command(self) -> list[str]: ...
 
-    def call(self, *command: str | Path) -> None:
+    def call(self, *command: str | Path | None) -> None:
         """Run a tool of the server to its end."""
         with Process([str(c) for c in command], self.folder, environment(), user=self.user) as tool:
             if tool.popen.wait(2 * PATIENCE) != 0:
                 raise RuntimeError(f"{command[0]} failed:\n{tool.output}")
 
     def start(self) -> None:
+        """Start it, unless it runs."""
+        if self.process and self.process.popen.poll() is None:
+            return
         self.process = Process(self.command(), self.folder, environment(), user=self.user)
         self.process.wait_for(self.answers)
 

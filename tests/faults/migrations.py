@@ -66,8 +66,8 @@ def two_migrators(stage: Stage) -> None:
     url = new_database(stage, "twice")
     settings = {"DATABASE_URL": url, "MIGRATE_ON_START": "true"}
     with stage.new_service(1, **settings) as one, stage.new_service(1, **settings) as other:
-        stage.is_ready(one)
-        stage.is_ready(other)
+        stage.is_ready(one, workers=1)
+        stage.is_ready(other, workers=1)
     expect_tables(stage, url, set())
 
 

@@ -8,7 +8,6 @@ import socket
 import threading
 import time
 
-from tests.faults.hosts import wait_until
 from tests.faults.stage import Stage
 from tests.faults.suite import fault
 
@@ -18,9 +17,10 @@ def workers_killed(stage: Stage) -> None:
     """The workers are killed one after the other, under load."""
     with stage.load() as load:
         for _ in range(3):
-            wait_until(lambda: len(stage.workers()) == 2, 10, "two workers")
+            before = stage.served()
             os.kill(stage.workers()[0], signal.SIGKILL)
             load.goes_on()
+            stage.service.wait_for(lambda before=before: stage.served() > before)  # type: ignore[misc]
         load.recovers()
 
 
@@ -40,7 +40,6 @@ def graceful_stop(stage: Stage) -> None:
     """The service is told to end while requests wait for a lock: they are answered first."""
     with stage.serving() as service:
         stage.is_ready(service)
-        wait_until(lambda: len(stage.workers()) == 2, 10, "two workers")
         answers: list[int] = []
         threads = [threading.Thread(target=order_once, args=(stage, answers)) for _ in range(6)]
         with stage.host.locked():
@@ -83,7 +82,8 @@ def client_gone(stage: Stage) -> None:
             hang_up(stage, head)
             hang_up(stage, whole[:-5])
             hang_up(stage, whole[:-5], reset=True)
-            stage.shop.unknown += 2
+            with stage.shop.lock:
+                stage.shop.unknown += 2
             hang_up(stage, whole)
             hang_up(stage, whole, reset=True)
             hang_up(stage, read, receive=1)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -17,7 +18,6 @@ from tests.servers import PATIENCE, Process, Server, run
 SETTINGS = {
     "ENVIRONMENT": "production",
     "SECRET_KEY": "a-secret-of-more-than-thirty-two-bytes",
-    "LOG_LEVEL": "WARNING",
     "RATE_LIMIT_ENABLED": "false",
     "PASSWORD_HASH_MEMORY_KIB": "8",
     "PASSWORD_HASH_ROUNDS": "1",
@@ -61,8 +61,9 @@ class Stage:
             finally:
                 self.service = usual
 
-    @staticmethod
-    def is_ready(service: Server) -> None:
+    def is_ready(self, service: Server, workers: int = 2) -> None:
+        """Wait until all of its workers serve, and the database answers them."""
+        service.wait_for(lambda: service.output.count("startup complete") >= workers)
         service.get("/health/ready", lambda answer: answer.status_code == 200)
 
     def command(self, *arguments: str, tree: Path | None = None, **settings: str) -> Process:
@@ -79,6 +80,10 @@ class Stage:
     def workers(self) -> list[int]:
         """The processes that answer requests; multiprocessing has one more."""
         return [pid for pid in children(self.service.popen.pid) if _is_worker(pid)]
+
+    def served(self) -> int:
+        """How many workers of the service have begun to serve, those that were killed included."""
+        return self.service.output.count("startup complete")
 
     def address(self) -> str:
         return self.service.url
@@ -130,7 +135,8 @@ class Stage:
         """No request keeps a connection, of any worker."""
         with ExitStack() as stack:
             # Each connection stays with the worker that took it.
-            clients = [stack.enter_context(httpx.Client(trust_env=False)) for _ in range(4)]
+            options: Any = {"trust_env": False, "verify": False}
+            clients = [stack.enter_context(httpx.Client(**options)) for _ in range(4)]
 
             def free() -> bool:
                 answers = [client.get(f"{self.service.url}/health/ready") for client in clients]
