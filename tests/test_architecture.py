@@ -33,7 +33,7 @@ LAYERS = {
 # The corner of app/core that knows the framework.
 FRAMEWORK = {
     *("database", "docs", "health", "middleware"),
-    *("one_hop", "openapi", "problems", "routing"),
+    *("one_hop", "openapi", "problems", "routing", "strict"),
 }
 WRAPPED = {"jose": "security", "passlib": "security", "limits": "rate_limit", "smtplib": "mail"}
 

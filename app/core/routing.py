@@ -33,6 +33,7 @@ from starlette.types import Scope
 from app.core.config import get_settings
 from app.core.errors import UnsupportedMediaTypeError
 from app.core.one_hop import Handler, remember_result, returns_at_once, run_request
+from app.core.strict import StrictRequest, check_query, single_fields, single_parameters
 from app.core.threads import HASHING, REQUESTS, Lane
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -88,10 +89,15 @@ class OneHopRoute(APIRoute):
         one_hop = not _is_async(route.dependant) and not route.is_sse_stream
         body = route.body_field
         wants_form = body is not None and isinstance(body.field_info, Form)
+        parameters = single_parameters(route.dependant)
+        fields = single_fields(body) if body is not None and wants_form else frozenset()
 
         async def handler(request: Request) -> Response:
+            if request.scope["query_string"]:
+                check_query(request, parameters)
             if body is not None:
                 _refuse_other_media_types(request, wants_form)
+                request = StrictRequest(request, fields)
             if not one_hop or _is_overridden(request, route.path_format):
                 return await handle(request)
             if body is not None:

@@ -157,7 +157,8 @@ def _read_cursor(
     cursor: str, order: Order, model: type[Base], params: ListParams
 ) -> list[ColumnElement[Any]]:
     try:
-        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        padded = cursor + "=" * (-len(cursor) % 4)
+        raw = base64.b64decode(padded, altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raw = b""
     signature, payload = raw[:12], raw[12:]
