@@ -9,10 +9,15 @@ def fold(text: str) -> str:
 
     Used for searching, never for showing.
     """
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    bare = "".join(c for c in decomposed if not unicodedata.combining(c))
+    # Without marks from the start: NFKD sorts them, in the square of their number on one letter.
+    decomposed = unicodedata.normalize("NFKD", _without_marks(text.casefold()))
+    bare = _without_marks(decomposed)
     # Once more: taking the accents off can leave a character that folds further.
     return unicodedata.normalize("NFKC", bare.casefold())
+
+
+def _without_marks(text: str) -> str:
+    return "".join(c for c in text if not unicodedata.combining(c))
 
 
 def key_of(text: str) -> str:

@@ -5,7 +5,7 @@ import math
 import re
 import unicodedata
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Annotated, Any
@@ -35,16 +35,22 @@ PASSWORD_MAX = 128  # characters; a limit, so that hashing has one as well
 _CONTROLS = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufeff"
 _TURNING = r"\u202a-\u202e\u2066-\u2069"  # these let a text be shown in another order
 _BREAKS = r"\u0009\u000a\u000d\u2028\u2029"
-_UNSEEN = (
-    r"\u0020\u00a0\u00ad\u034f\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f"
-    r"\u2028\u2029\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\uffa0"
+_BLANK = (
+    r"\u0020\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f"
+    r"\u202f\u205f-\u2065\u206a-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
 )
 _LINE = _CONTROLS + _TURNING + _BREAKS
 _TEXT = _CONTROLS + _TURNING
 
-# One character at least that can be seen, and none that plays tricks.
-LINE_PATTERN = rf"^[^{_LINE}]*[^{_LINE}{_UNSEEN}][^{_LINE}]*$"
-TEXT_PATTERN = rf"^[^{_TEXT}]*[^{_TEXT}{_BREAKS}{_UNSEEN}][^{_TEXT}]*$"
+# One character at least that can be seen, and none that plays tricks. It is the first one that is
+# looked for: with any one, a text that is refused would be read again from each of its characters.
+LINE_PATTERN = rf"^[{_BLANK}]*[^{_LINE}{_BLANK}][^{_LINE}]*$"
+TEXT_PATTERN = rf"^[{_BLANK}{_BREAKS}]*[^{_TEXT}{_BREAKS}{_BLANK}][^{_TEXT}]*$"
+
+# Not in the patterns: JavaScript reads them in another way than Python and Rust.
+_BLANK_BEYOND = re.compile(
+    "[\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -223,10 +229,19 @@ def amount(
     return _Constraints(Field(ge=low, le=high), BeforeValidator(read), WithJsonSchema(schema))
 
 
+def _check_visible(pattern: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, _BLANK_BEYOND.sub("", value)):
+            raise ValueError("needs a visible character, and has no control characters")
+        return value
+
+    return check
+
+
 def _visible(pattern: str, max_length: int) -> _Constraints:
     return _Constraints(
         StringConstraints(strip_whitespace=True, min_length=1, max_length=max_length),
-        _matches(pattern, "needs a visible character, and has no control characters"),
+        AfterValidator(_check_visible(pattern)),
         Field(json_schema_extra={"pattern": pattern}),
     )
 
