@@ -189,20 +189,20 @@ HOSTILE_TEXT = {
     "musical controls": "\U0001d173",
 }
 LINES = {"line feed": r"a\nb", "tab": r"a\tb", "line separator": r"a\u2028b"}
+SOME = {name: HOSTILE_TEXT[name] for name in list(HOSTILE_TEXT)[::4]}
 TEXT_FIELDS = [
-    ("PATCH", "/users/me", '{"full_name": "%s"}', HOSTILE_TEXT | LINES),
-    ("PATCH", "/users/me", '{"bio": "%s"}', HOSTILE_TEXT),
+    ("POST", "/products", '{"price": 1, "name": "%s"}', HOSTILE_TEXT | LINES),
+    ("POST", "/posts", '{"title": "a", "content": "%s"}', HOSTILE_TEXT),
     ("PATCH", "/users/me", '{"settings": {"a": "%s"}}', HOSTILE_TEXT | LINES),
     ("PATCH", "/users/me", '{"settings": {"%s": 1}}', HOSTILE_TEXT | LINES),
-    ("PATCH", "/users/me", '{"username": "%s"}', HOSTILE_TEXT | LINES),
-    ("PATCH", "/users/me", '{"avatar_url": "https://a.example/%s"}', LINES),
     ("PATCH", "/users/me", '{"email": "%s@example.com"}', HOSTILE_TEXT | LINES),
-    ("POST", "/products", '{"price": 1, "name": "%s"}', HOSTILE_TEXT | LINES),
-    ("POST", "/posts", '{"content": "a", "title": "%s"}', HOSTILE_TEXT | LINES),
-    ("POST", "/posts", '{"title": "a", "content": "%s"}', HOSTILE_TEXT),
-    ("POST", "/posts", '{"title": "a", "content": "a", "tags": ["%s"]}', HOSTILE_TEXT | LINES),
-    ("POST", "/posts/a-post/comments", '{"body": "%s"}', HOSTILE_TEXT),
-    ("POST", "/products", '{"price": 1, "name": "a", "%s": 1}', HOSTILE_TEXT),
+    ("PATCH", "/users/me", '{"username": "a%s"}', SOME | LINES),
+    ("PATCH", "/users/me", '{"bio": "%s"}', SOME),
+    ("PATCH", "/users/me", '{"avatar_url": "https://a.example/%s"}', LINES),
+    ("POST", "/posts", '{"content": "a", "title": "%s"}', SOME | LINES),
+    ("POST", "/posts", '{"title": "a", "content": "a", "tags": ["%s"]}', SOME | LINES),
+    ("POST", "/posts/a-post/comments", '{"body": "%s"}', SOME),
+    ("POST", "/products", '{"price": 1, "name": "a", "%s": 1}', SOME),
 ]
 
 
@@ -272,12 +272,8 @@ def test_numbers_in_json(refuse: Refuse) -> None:
             )
             yield Case("PATCH", "/products/1", f'{{"stock": {number}}}', JSON)
             yield Case("PATCH", "/users/me", f'{{"settings": {{"a": [{number}]}}}}', JSON)
-            line = f'{{"product_id": 1, "quantity": {number}}}'
+            line = f'{{"product_id": {number}, "quantity": {number}}}'
             yield Case("POST", "/orders", f'{{"items": [{line}]}}', JSON)
-            line = f'{{"product_id": {number}, "quantity": 1}}'
-            yield Case("POST", "/orders", f'{{"items": [{line}]}}', JSON)
-            ids = f'{{"ids": [{number}], "is_active": true}}'
-            yield Case("POST", "/users/bulk-status", ids, JSON)
         for price in NOT_PRICES:
             yield Case("PATCH", "/products/1", f'{{"price": {price}}}', JSON)
         for setting in (
@@ -647,32 +643,8 @@ def test_headers(client: TestClient, refuse: Refuse) -> None:
             yield Case("PATCH", "/users/me", '{"bio": "a"}', JSON | headers, 400)  # type: ignore[operator]
 
     refuse(cases())
-    strange = [
-        b"\x00",
-        b"\xff\xfe",
-        b"a\tb",
-        b"%00",
-        b"\x1b[31m",
-        b"a" * 5000,
-        b"${jndi:ldap://x}",
-        b"-1",
-    ]
-    names = [
-        "User-Agent",
-        "X-Request-ID",
-        "X-Forwarded-For",
-        "Forwarded",
-        "Accept",
-        "Origin",
-        "Cookie",
-    ]
-    names += [
-        "Accept-Encoding",
-        "Accept-Language",
-        "If-None-Match",
-        "Range",
-        "X-HTTP-Method-Override",
-    ]
+    strange = [b"\x00", b"\xff\xfe", b"a\tb", b"\x1b[31m", b"a" * 5000, b"${jndi:ldap://x}"]
+    names = ["User-Agent", "X-Request-ID", "X-Forwarded-For", "Accept", "Origin", "Cookie", "Range"]
     for name in names:
         for value in strange:
             answer = client.get("/products", headers=[(name.encode(), value)])

@@ -22,18 +22,29 @@ from tests.test_products import make_product
 from tests.test_reviews import make_review
 
 STRANGE = [
-    *("0", "null", "true", "-1", "NaN", "[]", "{}", "'", '"', "\\", "%", "_", "<script>", "--"),
-    *("../..", "a/b", "?a=b&c#d", "%00", "%s%n", "{0}", "${x}", "{{7*7}}", "=1+1", "@a", "+1"),
+    *("0", "null", "NaN", "[]", "'", '"', "\\", "%", "_", "<script>", "../..", "?a=b&c#d", "%00"),
     *(
-        "\U0001f3f4\U000e0067\U000e0062\U000e007f",
+        "{{7*7}}",
+        "=1+1",
+        "\U0001f3f4\U000e0067\U000e007f",
         "👩\u200d👩\u200d👧",
         "e\u0301\u0316\u0301",
+    ),
+    *(
         "ﷺ",
         "ß",
         "İ",
+        "ﬃ",
+        "שלום",
+        "日本語",
+        "\ud55c",
+        "𝕬",
+        "\U0010ffff",
+        "\ufffd",
+        "\uffff",
+        "\ue000",
     ),
-    *("ﬃ", "שלום", "مرحبا", "日本語", "한국어", "𝕬𝖓𝖆", "\U0010ffff", "\ufffd", "\uffff", "\ue000"),
-    *("a\u200fb", "a\u00a0b", "\u0301", "\u0390" * 100, "\ud55c", "ǆ", "ſ", "µ", "Ω"),
+    *("a\u200fb", "a\u00a0b", "\u0301", "\u0390" * 100, "ǆ", "ſ", "µ", "Ω"),
 ]
 NUMBERS = {"a": 2**31 - 1, "b": -(2**31) + 1, "c": 1.7e308, "d": 5e-324, "e": -0.0, "f": 0.1}
 
@@ -57,7 +68,7 @@ def reads(app: FastAPI, ids: dict[str, list[Any]]) -> Iterator[str]:
                 found += "?q=a"
             yield found
             for column in columns:
-                yield f"{found}{'&' if '?' in found else '?'}limit=7&sort=-{column}"
+                yield f"{found}{'&' if '?' in found else '?'}limit=40&sort=-{column}"
 
 
 def read_all(client: TestClient, app: FastAPI, ids: dict[str, list[Any]], headers: Headers) -> None:
