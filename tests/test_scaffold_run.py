@@ -103,9 +103,7 @@ def test_new_and_remove_leave_the_tree_as_it_was(tree: Tree) -> None:
     ("change", "said"),
     [
         ("app/models/base.py", "The migration cannot be made."),
-        pytest.param(
-            "app/services/base.py", "Tests of it fail, so nothing was changed", marks=whole
-        ),
+        pytest.param("app/services/base.py", "Tests of it fail, so nothing was changed"),
     ],
 )
 def test_what_fails_changes_nothing(tree: Tree, change: str, said: str) -> None:
