@@ -206,7 +206,7 @@ def amount(
 
         0.1 + 0.2 is 0.30000000000000004 in JavaScript: what is off by no more than that is meant.
         """
-        if isinstance(value, Decimal):
+        if isinstance(value, Decimal) and value.is_finite():
             return value
         if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= limit:
             units = round(value * 10**scale)

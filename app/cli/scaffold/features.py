@@ -4,7 +4,7 @@ import ast
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from app.cli.console import CommandError
@@ -103,8 +103,13 @@ def dependents(project: Project, leaving: list[Feature]) -> list[Path]:
 
 def imported(path: Path) -> set[str]:
     """The modules that a file imports when it runs: not those that only a type checker sees."""
+    return _imported(path.read_text("utf-8"))
+
+
+@lru_cache(1000)  # the same files are asked for each feature, and parsing them all takes a moment
+def _imported(source: str) -> set[str]:
     found = set()
-    nodes: list[ast.AST] = [ast.parse(path.read_text("utf-8"))]
+    nodes: list[ast.AST] = [ast.parse(source)]
     while nodes:
         node = nodes.pop()
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
