@@ -7,11 +7,10 @@ import httpx
 import pytest
 
 from app.core.config import get_settings
-from app.models.category import Category
 from app.models.idempotency_key import IdempotencyKey
-from app.models.user import Role
+from app.models.user import Role, User
 from tests.databases import scratch, variant
-from tests.factories import make_user, sign_in
+from tests.factories import PASSWORD, make_user, sign_in
 from tests.servers import PATIENCE, Server, copy_tree
 from tests.support import stored
 
@@ -43,17 +42,17 @@ def test_what_was_committed_before_a_kill_is_not_made_again(tmp_path: Path) -> N
         ):
             for server in (dying, other):
                 server.get("/health/ready", lambda response: response.is_success)
-            headers = sign_in(make_user(role=Role.MODERATOR)) | {"Idempotency-Key": "1"}
+            headers = sign_in(make_user(role=Role.ADMIN)) | {"Idempotency-Key": "1"}
             with pytest.raises(httpx.TransportError):
                 create(dying, headers)
-            (made,) = stored(Category)
+            _, made = stored(User)
             again = create(other, headers)
         assert (again.status_code, again.json()["id"]) == (201, made.id), other.output
         assert again.headers["idempotency-replayed"] == "true"
-        assert len(stored(Category)) == len(stored(IdempotencyKey)) == 1
+        assert (len(stored(User)), len(stored(IdempotencyKey))) == (2, 1)
 
 
 def create(server: Server, headers: dict[str, str]) -> httpx.Response:
-    address = f"{server.url}/api/v1/categories"
-    body = {"name": "Novels"}
+    address = f"{server.url}/api/v1/users"
+    body = {"username": "ana_souza", "email": "ana@example.com", "password": PASSWORD}
     return httpx.post(address, json=body, headers=headers, timeout=PATIENCE, trust_env=False)

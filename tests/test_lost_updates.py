@@ -8,61 +8,70 @@ from fastapi.testclient import TestClient
 from app.core.config import get_settings
 from app.core.database import Database
 from app.main import create_app
-from app.models.category import Category
-from app.models.product import Product
+from app.models.user import User
+from tests.factories import PASSWORD, make_user
 from tests.support import at_once, stored
-from tests.test_categories import make_category
-from tests.test_products import make_product, new_product
 
 Headers = dict[str, str]
 
-BODIES: dict[str, Any] = {"PUT": new_product(), "PATCH": {"stock": 5}, "DELETE": None}
+ANA = {"username": "ana", "email": "ana@example.com"}
+WHOLE = ANA | {"role": "user", "is_active": True}
+BODIES: dict[str, Any] = {"PUT": WHOLE, "PATCH": {"bio": "Hello"}, "DELETE": None}
+
+
+@pytest.fixture
+def path() -> str:
+    """Of a user whom others change."""
+    return f"/users/{make_user(**ANA).id}"
+
+
+def ana() -> User:
+    (user,) = stored(User, User.username == "ana")
+    return user
 
 
 def test_of_ten_that_replace_one_version_at_once_one_does(
-    client: TestClient, staff_headers: Headers, threaded: Database
+    client: TestClient, path: str, admin_headers: Headers, threaded: Database
 ) -> None:
-    path = f"/products/{make_product().id}"
-    headers = staff_headers | {"If-Match": client.get(path).headers["etag"]}
+    headers = admin_headers | {"If-Match": client.get(path, headers=admin_headers).headers["etag"]}
 
     def replace(number: int) -> Any:
-        return client.put(path, json=new_product(stock=number), headers=headers)
+        return client.put(path, json=WHOLE | {"bio": str(number)}, headers=headers)
 
     answers = at_once(10, replace)
     assert sorted(answer.status_code for answer in answers) == [200] + [412] * 9
     (done,) = [answer for answer in answers if answer.is_success]
-    assert (stored(Product)[0].stock, stored(Product)[0].version) == (done.json()["stock"], 2)
+    assert (ana().bio, ana().version) == (done.json()["bio"], 2)
 
 
+@pytest.mark.parametrize("hard", [False, True])
 def test_of_ten_that_delete_one_version_at_once_one_does(
-    client: TestClient, staff_headers: Headers, threaded: Database
+    client: TestClient, path: str, admin_headers: Headers, threaded: Database, hard: bool
 ) -> None:
-    path = f"/categories/{make_category().id}"
+    headers = admin_headers | {"If-Match": '"1"'}
 
     def delete(_: int) -> int:
-        headers = staff_headers | {"If-Match": '"1"'}
-        return client.delete(path, headers=headers).status_code
+        return client.delete(path, params={"hard": hard}, headers=headers).status_code
 
     assert sorted(at_once(10, delete)) == [204] + [404] * 9
-    assert stored(Category) == []
+    assert stored(User, User.username == "ana", User.deleted_at.is_(None)) == []
 
 
 def test_without_a_version_they_change_it_one_after_the_other(
-    client: TestClient, staff_headers: Headers, threaded: Database
+    client: TestClient, path: str, admin_headers: Headers, threaded: Database
 ) -> None:
     """Each PATCH begins again on what the one before it left, and keeps it, or says 409."""
-    path = f"/products/{make_product(stock=0).id}"
-    changes = [{"description": "A novel"}, {"stock": 7}, {"price": "5.00"}, {"is_active": False}]
+    changes = [{"bio": "Hello"}, {"full_name": "Ana"}, {"role": "admin"}, {"is_active": False}]
 
     def change(number: int) -> int:
-        return client.patch(path, json=changes[number], headers=staff_headers).status_code
+        return client.patch(path, json=changes[number], headers=admin_headers).status_code
 
     answers = at_once(4, change)
-    product = client.get(path).json()
+    user = client.get(path, headers=admin_headers).json()
     assert set(answers) <= {200, 409}
-    assert stored(Product)[0].version == 1 + answers.count(200)
+    assert ana().version == 1 + answers.count(200)
     for answer, change_ in zip(answers, changes, strict=True):
-        assert (product.items() >= change_.items()) == (answer == 200)
+        assert (user.items() >= change_.items()) == (answer == 200)
 
 
 # --- REQUIRE_IF_MATCH ------------------------------------------------------------------------
@@ -76,30 +85,32 @@ def strict(monkeypatch: pytest.MonkeyPatch) -> TestClient:
 
 @pytest.mark.parametrize("method", BODIES)
 def test_a_change_without_a_version_is_428(
-    strict: TestClient, staff_headers: Headers, method: str
+    strict: TestClient, path: str, admin_headers: Headers, method: str
 ) -> None:
-    path = f"/products/{make_product().id}"
-    refused = strict.request(method, path, json=BODIES[method], headers=staff_headers)
+    refused = strict.request(method, path, json=BODIES[method], headers=admin_headers)
     assert refused.status_code == 428
     assert refused.json()["title"] == "Precondition Required"
-    assert stored(Product)[0].version == 1
-    headers = staff_headers | {"If-Match": strict.get(path).headers["etag"]}
+    assert ana().version == 1
+    headers = admin_headers | {"If-Match": strict.get(path, headers=admin_headers).headers["etag"]}
     assert strict.request(method, path, json=BODIES[method], headers=headers).is_success
 
 
-def test_whoever_means_any_version_says_so(strict: TestClient, staff_headers: Headers) -> None:
-    path = f"/products/{make_product().id}"
-    assert strict.delete(path, headers=staff_headers | {"If-Match": "*"}).status_code == 204
+def test_whoever_means_any_version_says_so(
+    strict: TestClient, path: str, admin_headers: Headers
+) -> None:
+    assert strict.delete(path, headers=admin_headers | {"If-Match": "*"}).status_code == 204
 
 
-def test_who_is_not_signed_in_is_told_that_first(strict: TestClient) -> None:
-    assert strict.delete(f"/products/{make_product().id}").status_code == 401
+def test_who_is_not_signed_in_is_told_that_first(strict: TestClient, path: str) -> None:
+    assert strict.delete(path).status_code == 401
 
 
-def test_what_has_no_version_needs_none(strict: TestClient, staff_headers: Headers) -> None:
-    path = f"/products/{make_product().id}/stock?quantity=1"
-    assert strict.patch(path, headers=staff_headers).status_code == 200
-    assert strict.post("/products", json=new_product(), headers=staff_headers).is_success
+def test_what_has_no_version_needs_none(
+    strict: TestClient, path: str, admin_headers: Headers
+) -> None:
+    assert strict.post(f"{path}/verify-email", headers=admin_headers).status_code == 200
+    body = {"username": "bea", "email": "bea@example.com", "password": PASSWORD}
+    assert strict.post("/users", json=body, headers=admin_headers).is_success
 
 
 @pytest.mark.parametrize("required", [True, False])
