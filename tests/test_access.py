@@ -6,6 +6,7 @@ A row is (method, path, level). The level is the least that may call: anyone, us
 import importlib
 import pkgutil
 import uuid
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -21,10 +22,15 @@ CALLERS = {"anyone": None, "user": Role.USER, "staff": Role.MODERATOR, "admin": 
 IDS = {"session_id": str(uuid.uuid4())}  # other parameters are numbers that nothing has
 
 
-def rows() -> list[tuple[str, str, str]]:
+def listed_as(what: str) -> list[Any]:
+    """What the test modules of all features list under a name."""
     names = sorted(module.name for module in pkgutil.iter_modules(tests.__path__))
     modules = [importlib.import_module(f"tests.{name}") for name in names if name[:5] == "test_"]
-    return [row for module in modules for row in getattr(module, "ACCESS", [])]
+    return [each for module in modules for each in getattr(module, what, [])]
+
+
+def rows() -> list[tuple[str, str, str]]:
+    return listed_as("ACCESS")
 
 
 def test_every_operation_has_a_row(app: FastAPI) -> None:

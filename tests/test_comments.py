@@ -25,6 +25,9 @@ ACCESS = [
     ("DELETE", "/comments/{comment_id}", "user"),
 ]
 
+# Rules that the document has no words for; `tests/fuzz` expects these answers.
+UNSPOKEN = ["Reply to a comment of this post that is no reply itself."]
+
 
 def make_comment(post: Post | None = None, author: User | None = None, **values: Any) -> Comment:
     post_id, author_id = (post or make_post()).id, (author or make_user()).id
