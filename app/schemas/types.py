@@ -208,6 +208,8 @@ def amount(
         """
         if isinstance(value, Decimal) and value.is_finite():
             return value
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(message)  # which cannot be compared
         if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= limit:
             units = round(value * 10**scale)
             if math.isclose(value * 10**scale, units, rel_tol=1e-12):
