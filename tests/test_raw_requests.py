@@ -1,0 +1,85 @@
+"""Bytes that no client library sends, on a socket of a real server."""
+
+import re
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.beside import beside
+from tests.servers import Server, copy_tree
+
+LOGIN = "POST /api/v1/auth/login HTTP/1.1\r\nHost: a\r\n"
+GET = "GET /api/v1/products HTTP/1.1\r\nHost: a\r\n"
+JSON = "POST /api/v1/users/register HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+
+REFUSED: dict[str, str | bytes] = {
+    "no HTTP": "hello\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 100,
+    "no host": "GET / HTTP/1.1\r\n\r\n",
+    "two hosts": "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    "a space in the path": "GET /a b HTTP/1.1\r\nHost: a\r\n\r\n",
+    "NUL in the path": "GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n",
+    "NUL in the path, encoded": "GET /api/v1/posts/%00 HTTP/1.1\r\nHost: a\r\n\r\n",
+    "a path that climbs": "GET /docs/assets/../../../etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n",
+    "the same, encoded": "GET /docs/assets/%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n",
+    "the same, with backslashes": "GET /docs/assets/..%5c..%5capp.db HTTP/1.1\r\nHost: a\r\n\r\n",
+    "no UTF-8": "GET /api/v1/products?q=%ff HTTP/1.1\r\nHost: a\r\n\r\n",
+    "a surrogate": "GET /api/v1/products?q=%ed%a0%80 HTTP/1.1\r\nHost: a\r\n\r\n",
+    "an unknown method": "HACK /api/v1/products HTTP/1.1\r\nHost: a\r\n\r\n",
+    "a method of bytes": b"G\xff\xfeT / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "TRACE": "TRACE /api/v1/products HTTP/1.1\r\nHost: a\r\n\r\n",
+    "CONNECT": "CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n",
+    "another origin": "GET http://evil.example/nothing HTTP/1.1\r\nHost: a\r\n\r\n",
+    "a header without a name": f"{GET}: x\r\n\r\n",
+    "a header with a space": f"{GET}X -Y: z\r\n\r\n",
+    "a header in two lines": f"{GET}X: a\r\n\x00b\r\n\r\n",
+    "NUL in a header": f"{GET}X: a\0b\r\n\r\n",
+    "a header that is too long": f"{GET}X: {'a' * 100_000}\r\n\r\n",
+    "too many headers": GET + "".join(f"X{n}: a\r\n" for n in range(20_000)) + "\r\n",
+    "a negative length": f"{JSON}Content-Length: -1\r\n\r\n",
+    "a length in words": f"{JSON}Content-Length: ten\r\n\r\n",
+    "a length with a sign": f"{JSON}Content-Length: +2\r\n\r\n{{}}",
+    "two lengths": f"{JSON}Content-Length: 2\r\nContent-Length: 3\r\n\r\n{{}}",
+    "a length beyond reason": f"{JSON}Content-Length: {'9' * 40}\r\n\r\n",
+    "a length and chunks": f"{JSON}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
+    "0\r\n\r\n",
+    "an unknown coding": f"{JSON}Transfer-Encoding: gzip\r\n\r\n",
+    "a chunk of no size": f"{JSON}Transfer-Encoding: chunked\r\n\r\nxyz\r\n",
+    "a chunk beyond reason": f"{JSON}Transfer-Encoding: chunked\r\n\r\n{'f' * 20}\r\n{{}}",
+    "a form of bytes": f"{LOGIN}Content-Type: application/x-www-form-urlencoded\r\n"
+    "Content-Length: 5\r\n\r\n\0\1\2\3\4",
+    "a form without a boundary": f"{LOGIN}Content-Type: multipart/form-data\r\n"
+    "Content-Length: 1\r\n\r\n-",
+}
+
+
+@beside
+def test_raw_bytes_are_refused(folder: Path) -> None:
+    tree = copy_tree(folder / "tree")
+    with Server(tree, "--no-reload", DATABASE_URL="sqlite:///./raw.db") as server:
+        server.get("/health/ready")
+        answered = {}
+        for what, data in REFUSED.items():
+            answer = exchange(server.url, data if isinstance(data, bytes) else data.encode())
+            # Closed without a word is an answer as well, to what is no HTTP.
+            if not re.match(rb"HTTP/1\.1 4\d\d |$", answer):
+                answered[what] = answer[:300]
+            assert b"Traceback" not in answer, what
+            assert server.get("/api/v1/products").json()["items"] == [], what
+        assert answered == {}
+        assert "Traceback" not in server.output, server.output
+
+
+def exchange(url: str, data: bytes) -> bytes:
+    """What the server says before it closes; the request is all there is."""
+    address = urlsplit(url)
+    with socket.create_connection((address.hostname, address.port or 80), timeout=10) as connection:
+        answer = b""
+        try:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            while piece := connection.recv(65_536):
+                answer += piece
+        except ConnectionError:
+            pass  # it closed before it had read everything
+        return answer
