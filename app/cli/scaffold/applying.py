@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
@@ -11,9 +10,9 @@ from sqlalchemy.exc import DBAPIError
 
 from app.cli.console import CommandError
 from app.cli.scaffold.changes import Changes
-from app.cli.schema import connect, current, is_current, migrate, reason
+from app.cli.schema import connect, current, migrate, reason
 from app.core import database
-from app.core.config import ROOT, get_settings
+from app.core.config import ROOT
 
 
 def check_database(tables: set[str]) -> None:
@@ -25,8 +24,6 @@ def check_database(tables: set[str]) -> None:
         raise CommandError(
             f"The database has a table {found[0]} that no model knows. Drop or rename it first."
         )
-    if not is_current() and not get_settings().migrates_on_start:
-        raise CommandError("The database is not at the newest schema. Run: python run.py migrate")
 
 
 def apply(changes: Changes, tables: set[str], *, migrates: bool) -> str:
@@ -72,7 +69,3 @@ def _drop(tables: set[str]) -> None:
         if there:
             found.reflect(connection, only=sorted(there))
             found.drop_all(connection, tables=[found.tables[name] for name in sorted(there)])
-
-
-def relative(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
