@@ -80,6 +80,8 @@ def exchange(url: str, data: bytes) -> bytes:
             connection.shutdown(socket.SHUT_WR)
             while piece := connection.recv(65_536):
                 answer += piece
-        except ConnectionError:
+        except TimeoutError:
+            raise  # it hangs, which is what nothing may make it do
+        except OSError:
             pass  # it closed before it had read everything
         return answer
