@@ -17,7 +17,7 @@ from tests.servers import copy_tree, environment
 
 BOOK = ["title:str:200:unique", "price:decimal:10.2", "stock:int=0", "writer:ref:users:optional"]
 pytestmark = pytest.mark.skipif(
-    not os.environ.get("TEST_SCAFFOLD"), reason="takes minutes: TEST_SCAFFOLD=1, as .ci/run does"
+    not os.environ.get("TEST_SCAFFOLD"), reason="takes minutes: TEST_SCAFFOLD=1 runs it"
 )
 EXAMPLES = (
     [each.name for each in examples(Project(ROOT))] if os.environ.get("TEST_SCAFFOLD") else []
