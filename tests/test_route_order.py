@@ -33,10 +33,10 @@ def test_every_path_leads_to_its_own_route(
         # Within a module as well: `/{id}` may be declared before `/search`.
         monkeypatch.setattr(router, "routes", list(order(router.routes)))
         app.include_router(router, dependencies=[Depends(name_the_route)])
-    client = TestClient(app)
-    for path, operations in app.openapi()["paths"].items():
-        for method, operation in operations.items():
-            for value in ("7", "a-name"):
-                response = client.request(method, re.sub(r"\{\w+\}", value, path))
-                assert response.status_code == 418, (method, path, response.text)
-                assert response.json()["detail"] == operation["operationId"], (method, path)
+    with TestClient(app) as client:
+        for path, operations in app.openapi()["paths"].items():
+            for method, operation in operations.items():
+                for value in ("7", "a-name"):
+                    response = client.request(method, re.sub(r"\{\w+\}", value, path))
+                    assert response.status_code == 418, (method, path, response.text)
+                    assert response.json()["detail"] == operation["operationId"], (method, path)
