@@ -9,11 +9,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy import delete
 
 from app.cli.main import cli
-from app.cli.planting import Plan, find_seeds, locales
+from app.cli.planting import Plan, count_stored, find_seeds, locales
 from app.core.config import get_settings
 from app.core.database import session_scope
 from app.models.user import User
-from app.services.base import count
 from tests.factories import make_user
 from tests.support import stored, writing
 
@@ -32,7 +31,7 @@ def words(capture: Capture) -> str:
 
 def numbers() -> dict[str, int]:
     with writing() as db:
-        return {name: count(db, seed.MODEL) for name, seed in find_seeds().items()}
+        return {name: count_stored(db, seed) for name, seed in find_seeds().items()}
 
 
 @pytest.mark.usefixtures("development")
@@ -62,7 +61,9 @@ def test_seed_fills_every_table_once(client: TestClient, capsys: Capture) -> Non
 @pytest.mark.usefixtures("development")
 def test_seed_goes_on_where_it_was_stopped() -> None:
     needed = {name for seed in find_seeds().values() for name in seed.AFTER}
-    models: list[Any] = [find_seeds()[name].MODEL for name in find_seeds().keys() - needed]
+    last = [find_seeds()[name] for name in find_seeds().keys() - needed]
+    # Not those whose rows bring some of their own table along: no chunk ends between them.
+    models: list[Any] = [seed.MODEL for seed in last if not hasattr(seed, "COUNTED")]
 
     def made() -> list[dict[str, object]]:
         rows = [row.to_dict() for model in models for row in stored(model)]

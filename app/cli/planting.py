@@ -62,6 +62,11 @@ class Plan:
 
 
 class Seed(Protocol):
+    """MODEL's rows, made behind the seeds that AFTER names.
+
+    Where a row brings others of its own table along, COUNTED says which ones are told by `number`.
+    """
+
     MODEL: type[Base]
     AFTER: tuple[str, ...]
 
@@ -76,6 +81,10 @@ def find_seeds() -> dict[str, Seed]:
     found = {name: cast(Seed, import_module(f"{seeds.__name__}.{name}")) for name in names}
     order = TopologicalSorter({name: found[name].AFTER for name in names})
     return {name: found[name] for name in order.static_order()}
+
+
+def count_stored(db: Session, seed: Seed) -> int:
+    return count(db, seed.MODEL, *getattr(seed, "COUNTED", ()))
 
 
 def plant(plan: Plan) -> int:
@@ -93,7 +102,7 @@ def plant(plan: Plan) -> int:
 
 def _plant(name: str, seed: Seed, plan: Plan, bar: Progress) -> int:
     with database.database.writing() as db:
-        wanted, there = seed.number(plan), count(db, seed.MODEL)
+        wanted, there = seed.number(plan), count_stored(db, seed)
         task = bar.add_task(name, total=max(wanted, there), completed=there)
         rows = islice(_missing(db, seed, plan, there), max(0, wanted - there))
         added = 0

@@ -77,6 +77,9 @@ class Post(Base, IdMixin, TimestampMixin, SoftDeleteMixin, SearchMixin):
     tags: Mapped[list["Tag"]] = relationship(
         secondary=post_tags, back_populates="posts", order_by="Tag.name_key", passive_deletes=True
     )
+    likers: Mapped[list[User]] = relationship(
+        secondary=post_likes, back_populates="liked_posts", passive_deletes=True
+    )
     comments: Mapped[list["Comment"]] = relationship(
         back_populates="post", cascade="all, delete-orphan", passive_deletes=True
     )

@@ -65,6 +65,9 @@ class User(Base, IdMixin, TimestampMixin, SoftDeleteMixin, SearchMixin):
     posts: Mapped[list["Post"]] = relationship(
         back_populates="author", cascade="all, delete-orphan", passive_deletes=True
     )
+    liked_posts: Mapped[list["Post"]] = relationship(
+        secondary="post_likes", back_populates="likers", passive_deletes=True
+    )
     comments: Mapped[list["Comment"]] = relationship(
         back_populates="author", cascade="all, delete-orphan", passive_deletes=True
     )

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,6 +11,7 @@ from app.models.user import User
 
 MODEL = Comment
 AFTER = ("posts", "users")
+COUNTED = (Comment.parent_id.is_(None),)  # replies come with what they reply to
 
 
 def number(plan: Plan) -> int:
@@ -23,9 +25,15 @@ def make(db: Session, plan: Plan) -> Iterator[Comment]:
     ).all()
     author_ids = db.scalars(select(User.id).order_by(User.id)).all()
     while post_ids:
-        yield Comment(
-            post_id=chance.choice(post_ids),
-            author_id=chance.choice(author_ids),
-            body=chance.choice(plan.words["comments"]),
-            created_at=chance.moment(60, plan.today),
-        )
+        post_id, written_at = chance.choice(post_ids), chance.moment(60, plan.today)
+        comment, *replies = [
+            Comment(
+                post_id=post_id,
+                author_id=chance.choice(author_ids),
+                body=chance.choice(plan.words["replies" if hours else "comments"]),
+                created_at=written_at + timedelta(hours=hours),
+            )
+            for hours in range(chance.choice([1, 1, 1, 2, 3]))
+        ]
+        comment.replies = replies
+        yield comment

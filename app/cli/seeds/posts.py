@@ -21,7 +21,8 @@ def number(plan: Plan) -> int:
 
 def make(db: Session, plan: Plan) -> Iterator[Post]:
     chance, words = plan.chance("posts"), plan.words
-    author_ids = db.scalars(select(User.id).order_by(User.id).limit(12)).all()
+    readers = db.scalars(select(User).order_by(User.id).limit(60)).all()
+    author_ids = [reader.id for reader in readers[:12]]
     tags = db.scalars(select(Tag).order_by(Tag.id)).all()
     taken = set(db.scalars(select(Post.slug)))
     for index in count():
@@ -42,7 +43,8 @@ def make(db: Session, plan: Plan) -> Iterator[Post]:
             created_at=created_at,
         )
         some = chance.sample(tags, min(len(tags), chance.randint(1, 3)))
-        # Not before: the tags would hold on to a post that is not written.
+        likers = chance.sample(readers, chance.randrange(len(readers) // 2)) if not drafted else []
+        # Not before: tags and likers would hold on to a post that is not written.
         if post.slug not in taken:
-            post.tags = some
+            post.tags, post.likers, post.like_count = some, likers, len(likers)
             yield post
