@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
 
 from app.core import database as database_module
 from app.core.columns import utcnow
@@ -181,3 +183,32 @@ def test_many_rows_leave_the_others_of_the_session_alone() -> None:
     assert stored(User)[0].bio == "still here"
     with writing() as db:
         assert create_many(db, []) == 0
+
+
+# --- What SQLAlchemy offers besides -----------------------------------------------------------
+
+
+def test_a_row_of_an_ended_session_is_merged_into_another_one_unless_it_changed() -> None:
+    """`merge` takes a row along, with its changes; the version still tells who came second."""
+    user = make_user()
+    user.bio = "Merged"
+    with writing() as db:
+        db.merge(user)
+        db.commit()
+    assert [(row.bio, row.version) for row in stored(User)] == [("Merged", 2)]
+    user.bio = "Too late"  # it is still version 1
+    with writing() as db, pytest.raises(StaleDataError):
+        db.merge(user)
+    assert stored(User)[0].bio == "Merged"
+
+
+def test_an_index_is_named_where_the_planner_takes_the_wrong_one(
+    count_statements: Callable[[], Counter],
+) -> None:
+    """A hint is for the databases that have them: of these three, for MySQL and MariaDB."""
+    statement = select(User.id).where(User.created_at < utcnow())
+    for dialect in ("mysql", "mariadb"):
+        statement = statement.with_hint(User, "FORCE INDEX (ix_users_created_at)", dialect)
+    with writing() as db, count_statements() as statements:
+        assert db.scalars(statement).all() == []
+    assert ("FORCE INDEX (ix_users_created_at)" in statements[0]) == (BACKEND == "mysql")

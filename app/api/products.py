@@ -58,7 +58,10 @@ def create_product(db: SessionDep, _: Staff, data: ProductCreate) -> Product:
 
 @router.post("/bulk", status_code=201)
 def create_products(db: SessionDep, _: Staff, data: ProductBulk) -> ProductBulkResult:
-    """Make up to 1,000 products at once: all of them or, if one is refused, none."""
+    """Make up to 1,000 products at once: all of them or, if one is refused, none.
+
+    The body is at most 1 MiB, as everywhere (setting `MAX_BODY_BYTES`).
+    """
     return ProductService.create_products(db, data)
 
 
