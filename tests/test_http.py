@@ -177,6 +177,12 @@ def test_a_body_that_is_too_large(client: TestClient, chunked: bool) -> None:
     assert client.post(REGISTER, json={}).status_code == 422
 
 
+def test_headers_that_are_too_large(client: TestClient) -> None:
+    many = {f"X-{number}": "a" * 1000 for number in range(64)}
+    assert client.get("http://testserver/health/live", headers=many).status_code == 200
+    check_problem(client.get("/users", headers=many | {"X-Last": "a" * 2000}), 431)
+
+
 def test_headers_of_every_answer(client: TestClient, auth_headers: Headers) -> None:
     for response in (
         client.get("/users/me", headers=auth_headers),

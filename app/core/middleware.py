@@ -20,6 +20,9 @@ logger = logging.getLogger("app.request")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 QUIET = {"/health/live", "/health/ready"}  # asked every few seconds: logged when they fail
 TOO_LARGE = "The body is too large."
+# Of all headers together. The server has the same limit, but only for those that come in pieces:
+# what it gets at once (up to 256 KiB) it reads, so whether it refuses is up to the network.
+MAX_HEADERS = 65_536  # bytes
 
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -74,17 +77,23 @@ class _Exchange:
         started = time.perf_counter()
         token = request_id.set(self.id)
         try:
-            await self.middleware.app(self.scope, self.receive, self.send)
+            if sum(len(name) + len(value) for name, value in self.scope["headers"]) > MAX_HEADERS:
+                await self.answer(431, "The headers are too large.")
+            else:
+                await self.middleware.app(self.scope, self.receive, self.send)
         except ClientDisconnect:
             self.status = self.status or 499  # nobody is left to be answered
         except Exception:
             logger.exception("%s %s failed", self.scope["method"], self.scope["path"])
             if self.status:
                 raise  # too late for an answer: the server closes the connection
-            await problem(500, "Something went wrong here.")(self.scope, _nothing, self.send)
+            await self.answer(500, "Something went wrong here.")
         finally:
             self.log((self.ended or time.perf_counter()) - started)
             request_id.reset(token)
+
+    async def answer(self, status: int, detail: str) -> None:
+        await problem(status, detail)(self.scope, _nothing, self.send)
 
     async def receive(self) -> Message:
         """Refuse a body that is too large before it is read, or once it turns out to be.
