@@ -228,6 +228,25 @@ def test_cors_by_setting() -> None:
     assert "access-control-allow-origin" not in answer.headers
 
 
+def test_a_page_of_an_allowed_origin_can_read_every_error() -> None:
+    app = create_app(settings(cors_origins=["https://a.example"]))
+
+    @app.get("/bug")
+    def bug() -> None:
+        raise RuntimeError
+
+    client = client_of(app)
+    origin = {"Origin": "https://a.example"}
+    for answer, status in (
+        (client.get("http://testserver/bug", headers=origin), 500),
+        (client.get("/users", headers=origin | {"X": "a" * 70_000}), 431),
+        (client.post(REGISTER, json="a" * 2**21, headers=origin), 413),
+        (client.get("/nothing", headers=origin), 404),
+    ):
+        check_problem(answer, status)
+        assert answer.headers["access-control-allow-origin"] == "https://a.example"
+
+
 def test_trusted_hosts_by_setting() -> None:
     app = create_app(settings(allowed_hosts=["api.example", "*.api.example"]))
     client = client_of(app)

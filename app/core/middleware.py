@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -34,11 +35,25 @@ HEADERS = {
 HSTS = "max-age=31536000; includeSubDomains"
 
 
+def with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """Let the pages of other origins read the answers, where a setting names them."""
+    if not settings.cors_origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=settings.cors_origins,
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["ETag", "X-Request-ID", "Retry-After", "Idempotency-Replayed"],
+    )
+
+
 class RequestMiddleware:
     """One class instead of five: every layer costs each request a few microseconds."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
+        self.settings = settings
         self.max_body = settings.max_body_bytes
         self.headers = HEADERS | (
             {"strict-transport-security": HSTS} if settings.is_production else {}
@@ -93,7 +108,9 @@ class _Exchange:
             request_id.reset(token)
 
     async def answer(self, status: int, detail: str) -> None:
-        await problem(status, detail)(self.scope, _nothing, self.send)
+        # What is answered here has not passed through the CORS of the app.
+        app = with_cors(problem(status, detail), self.middleware.settings)
+        await app(self.scope, _nothing, self.send)
 
     async def receive(self) -> Message:
         """Refuse a body that is too large before it is read, or once it turns out to be.
