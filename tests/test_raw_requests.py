@@ -67,6 +67,7 @@ def test_raw_bytes_are_refused(folder: Path) -> None:
             if not re.match(rb"HTTP/1\.1 4\d\d |$", answer):
                 answered[what] = answer[:300]
             assert b"Traceback" not in answer, what
+            assert b"server:" not in answer.lower(), what
             assert server.get("/health/ready").status_code == 200, what
         assert answered == {}
         assert "Traceback" not in server.output, server.output
