@@ -117,6 +117,13 @@ def test_hostile_names_of_fields_are_only_invalid(client: TestClient, name: str)
     check_problem(client.post(REGISTER, content=content, headers=headers), 422)
 
 
+def test_an_answer_is_not_larger_than_what_asked_for_it(client: TestClient) -> None:
+    many = {f"{'long' * 100}{number}": 1 for number in range(2000)}
+    answer = client.post(REGISTER, json=many)
+    assert len(check_problem(answer, 422)["errors"]) == 100
+    assert len(answer.content) < 25_000
+
+
 def test_messages_are_for_people(client: TestClient) -> None:
     data = {"username": "ana", "email": "x", "password": "short", "full_name": "\u200b", "x": 1}
     errors = check_problem(client.post(REGISTER, json=data), 422)["errors"]
