@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from app.api import api_router, api_tags
@@ -13,7 +12,7 @@ from app.core import database, health
 from app.core.config import Settings, get_settings
 from app.core.docs import add_pages
 from app.core.logging import configure_logging
-from app.core.middleware import RequestMiddleware
+from app.core.middleware import RequestMiddleware, with_cors
 from app.core.openapi import describe
 from app.core.problems import add_error_handlers
 from app.core.security import prepare_hashing
@@ -55,14 +54,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # The last one added is the outermost.
     if settings.allowed_hosts != ["*"]:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts)
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.cors_origins,
-            allow_methods=["*"],
-            allow_headers=["*"],
-            expose_headers=["ETag", "X-Request-ID", "Retry-After", "Idempotency-Replayed"],
-        )
+    app.add_middleware(with_cors, settings=settings)
     app.add_middleware(RequestMiddleware, settings=settings)
     return app
 

@@ -380,7 +380,7 @@ def test_the_forgery_without_a_change_would_work(client: TestClient, user: User)
         *({"aud": "other"}, {"aud": None}, {"iss": "other"}, {"iss": None}),
         *({"typ": "refresh"}, {"typ": None}, {"sid": None}, {"sid": "x"}),
         *({"sid": str(uuid.uuid4())}, {"sub": None}, {"sub": "x"}, {"sub": "9" * 20}),
-        {"iat": None},
+        *({"iat": None}, {"nbf": utcnow() + timedelta(minutes=5)}),
     ],
 )
 def test_a_token_with_a_wrong_claim_is_refused(

@@ -117,6 +117,13 @@ def test_hostile_names_of_fields_are_only_invalid(client: TestClient, name: str)
     check_problem(client.post(REGISTER, content=content, headers=headers), 422)
 
 
+def test_an_answer_is_not_larger_than_what_asked_for_it(client: TestClient) -> None:
+    many = {f"{'long' * 100}{number}": 1 for number in range(2000)}
+    answer = client.post(REGISTER, json=many)
+    assert len(check_problem(answer, 422)["errors"]) == 100
+    assert len(answer.content) < 25_000
+
+
 def test_messages_are_for_people(client: TestClient) -> None:
     data = {"username": "ana", "email": "x", "password": "short", "full_name": "\u200b", "x": 1}
     errors = check_problem(client.post(REGISTER, json=data), 422)["errors"]
@@ -177,6 +184,12 @@ def test_a_body_that_is_too_large(client: TestClient, chunked: bool) -> None:
     assert client.post(REGISTER, json={}).status_code == 422
 
 
+def test_headers_that_are_too_large(client: TestClient) -> None:
+    many = {f"X-{number}": "a" * 1000 for number in range(64)}
+    assert client.get("http://testserver/health/live", headers=many).status_code == 200
+    check_problem(client.get("/users", headers=many | {"X-Last": "a" * 2000}), 431)
+
+
 def test_headers_of_every_answer(client: TestClient, auth_headers: Headers) -> None:
     for response in (
         client.get("/users/me", headers=auth_headers),
@@ -220,6 +233,25 @@ def test_cors_by_setting() -> None:
     assert "access-control-allow-origin" not in refused.headers
     answer = client_of(create_app()).get("/users/me", headers={"Origin": "https://a.example"})
     assert "access-control-allow-origin" not in answer.headers
+
+
+def test_a_page_of_an_allowed_origin_can_read_every_error() -> None:
+    app = create_app(settings(cors_origins=["https://a.example"]))
+
+    @app.get("/bug")
+    def bug() -> None:
+        raise RuntimeError
+
+    client = client_of(app)
+    origin = {"Origin": "https://a.example"}
+    for answer, status in (
+        (client.get("http://testserver/bug", headers=origin), 500),
+        (client.get("/users", headers=origin | {"X": "a" * 70_000}), 431),
+        (client.post(REGISTER, json="a" * 2**21, headers=origin), 413),
+        (client.get("/nothing", headers=origin), 404),
+    ):
+        check_problem(answer, status)
+        assert answer.headers["access-control-allow-origin"] == "https://a.example"
 
 
 def test_trusted_hosts_by_setting() -> None:

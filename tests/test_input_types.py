@@ -19,6 +19,7 @@ from app.schemas.base import (
     TimeOfDay,
     Uuid,
     amount,
+    line,
     real,
     slug,
     url,
@@ -33,6 +34,7 @@ Part = Annotated[Decimal, amount(3, 3)]
 Tons = Annotated[Decimal, amount(15, 0, minimum=1)]
 Url = Annotated[str, url(40)]
 Slug = Annotated[str, slug(10)]
+Line = Annotated[str, line(5)]
 
 
 def nested(depth: int) -> dict[str, Any]:
@@ -61,6 +63,7 @@ def nested(depth: int) -> dict[str, Any]:
         (Tons, 999_999_999_999_999, Decimal(999_999_999_999_999)),
         (Url, "https://example.com:8000/a?b=c#d", "https://example.com:8000/a?b=c#d"),
         (Slug, "a-1", "a-1"),
+        (Line, " abc ", "abc"),
         (JsonObject, nested(19), nested(19)),
         (QueryInt, "-5", -5),
         (QueryBigInt, str(INT53), INT53),
@@ -94,6 +97,7 @@ def test_a_value_is_taken(kind: Any, sent: object, value: object) -> None:
         *((Url, each) for each in ("example.com", "ftp://b.co", "https://ção.br", "https://a b")),
         (Url, "https://b.co/" + "x" * 40),
         *((Slug, each) for each in ("A", "a--b", "-a", "a-", "a_b", "", "x" * 11)),
+        *((Line, each) for each in ("abcdef", "\u00a0abcde", "     ", "a\nb")),
         *((JsonObject, each) for each in ([1], "{}", nested(21), {"a": "x" * 20_001})),
         *((JsonObject, each) for each in ({"a": float("nan")}, {"a": "\ud800"})),
         *((QueryInt, each) for each in ("1_0", "1.0", " 1", str(2**31))),

@@ -15,6 +15,7 @@ from app.models.user import Role, User
 from app.schemas.base import Page, SearchParams, sortable
 from app.schemas.user import UserRead
 from app.services.base import create_many, paginate
+from app.services.paging import _write_cursor
 from tests.conftest import Headers
 from tests.factories import make_user
 from tests.support import Counter, writing
@@ -148,6 +149,13 @@ def test_filters_keep_what_is_equal_or_in_range() -> None:
 
 
 # --- Cursors ---------------------------------------------------------------------------------
+
+
+def test_a_cursor_of_the_longest_columns_is_taken() -> None:
+    """The generator sorts by texts of up to 768 characters, and a list by four columns."""
+    longest = ["\U0001f600" * 768] * 4
+    cursor = _write_cursor([*longest, 2**31 - 1], User, Params())
+    assert Params(cursor=cursor).cursor == cursor
 
 
 def test_a_cursor_works_only_in_the_list_that_gave_it() -> None:

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from app.core import rate_limit
 from app.core.config import get_settings
-from tests.factories import PASSWORD, make_user
+from tests.factories import PASSWORD, make_user, sign_in
 
 REDIS_URL = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/15")
 
@@ -98,6 +98,13 @@ def test_mailed_tokens_are_limited(client: TestClient, limits: None) -> None:
     data = {"token": "a" * 43}
     statuses = [client.post("/auth/verify-email/confirm", json=data).status_code for _ in range(4)]
     assert statuses == [400, 400, 400, 429]
+
+
+def test_guesses_of_the_current_password_are_limited(client: TestClient, limits: None) -> None:
+    headers = sign_in(make_user())
+    data = {"current_password": "a guess", "new_password": "a wholly new one"}
+    answers = [client.post("/users/me/password", json=data, headers=headers) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [400, 400, 400, 429]
 
 
 def test_a_redis_that_is_away_does_not_lift_the_limit(

@@ -451,6 +451,31 @@ def test_administrators_keep_their_own_rights(
     assert same.status_code == 200
 
 
+@pytest.mark.parametrize("way", ["role", "deactivate", "delete", "bulk"])
+def test_of_two_administrators_who_remove_each_other_at_once_one_is_left(
+    client: TestClient, threaded: Database, way: str
+) -> None:
+    for _ in range(4):
+        pair = [make_user(role=Role.ADMIN) for _ in range(2)]
+        headers = [sign_in(admin) for admin in pair]
+
+        def remove(n: int, pair: list[User] = pair, headers: list[Headers] = headers) -> int:
+            other = pair[1 - n].id
+            path = f"/users/{other}"
+            calls: dict[str, tuple[str, str, dict[str, Any] | None]] = {
+                "role": ("PATCH", path, {"role": "user"}),
+                "deactivate": ("POST", f"{path}/deactivate", None),
+                "delete": ("DELETE", path, None),
+                "bulk": ("POST", "/users/bulk-status", {"ids": [other], "is_active": False}),
+            }
+            method, where, body = calls[way]
+            return client.request(method, where, json=body, headers=headers[n]).status_code
+
+        first, second = sorted(at_once(2, remove))
+        assert first in (200, 204)
+        assert second in (401, 403)
+
+
 def test_verify_email(client: TestClient, user: User, admin_headers: Headers) -> None:
     response = client.post(f"/users/{user.id}/verify-email", headers=admin_headers)
     moment = response.json()["email_verified_at"]

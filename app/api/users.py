@@ -70,11 +70,13 @@ def delete_profile(db: SessionDep, user: CurrentUser, if_match: IfMatch) -> None
     UserService.delete_profile(db, user, if_match)
 
 
-@router.post("/me/password", status_code=204)
+@router.post("/me/password", status_code=204, responses={429: {}})
 @hashes_passwords
-def change_password(db: SessionDep, user: CurrentUser, data: PasswordChange) -> None:
+def change_password(
+    db: SessionDep, user: CurrentUser, data: PasswordChange, client: ClientDep
+) -> None:
     """Change your password. It ends all of your sessions, this one included."""
-    AccountService.change_password(db, user, data)
+    AccountService.change_password(db, user, data, client)
 
 
 @router.get("")

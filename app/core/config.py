@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     password_hash_rounds: int = Field(2, ge=1)
     access_token_minutes: int = Field(15, ge=1)
     refresh_token_days: int = Field(30, ge=1)
+    session_days: int = Field(180, ge=1)
     mailed_token_minutes: int = Field(60, ge=1)
 
     # Rate limits of login, registration and mailed tokens, e.g. "10/minute".

@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,6 +21,9 @@ logger = logging.getLogger("app.request")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 QUIET = {"/health/live", "/health/ready"}  # asked every few seconds: logged when they fail
 TOO_LARGE = "The body is too large."
+# Of all headers together. The server has the same limit, but only for those that come in pieces:
+# what it gets at once (up to 256 KiB) it reads, so whether it refuses is up to the network.
+MAX_HEADERS = 65_536  # bytes
 
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -31,11 +35,25 @@ HEADERS = {
 HSTS = "max-age=31536000; includeSubDomains"
 
 
+def with_cors(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """Let the pages of other origins read the answers, where a setting names them."""
+    if not settings.cors_origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=settings.cors_origins,
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["ETag", "X-Request-ID", "Retry-After", "Idempotency-Replayed"],
+    )
+
+
 class RequestMiddleware:
     """One class instead of five: every layer costs each request a few microseconds."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
+        self.settings = settings
         self.max_body = settings.max_body_bytes
         self.headers = HEADERS | (
             {"strict-transport-security": HSTS} if settings.is_production else {}
@@ -74,17 +92,25 @@ class _Exchange:
         started = time.perf_counter()
         token = request_id.set(self.id)
         try:
-            await self.middleware.app(self.scope, self.receive, self.send)
+            if sum(len(name) + len(value) for name, value in self.scope["headers"]) > MAX_HEADERS:
+                await self.answer(431, "The headers are too large.")
+            else:
+                await self.middleware.app(self.scope, self.receive, self.send)
         except ClientDisconnect:
             self.status = self.status or 499  # nobody is left to be answered
         except Exception:
             logger.exception("%s %s failed", self.scope["method"], self.scope["path"])
             if self.status:
                 raise  # too late for an answer: the server closes the connection
-            await problem(500, "Something went wrong here.")(self.scope, _nothing, self.send)
+            await self.answer(500, "Something went wrong here.")
         finally:
             self.log((self.ended or time.perf_counter()) - started)
             request_id.reset(token)
+
+    async def answer(self, status: int, detail: str) -> None:
+        # What is answered here has not passed through the CORS of the app.
+        app = with_cors(problem(status, detail), self.middleware.settings)
+        await app(self.scope, _nothing, self.send)
 
     async def receive(self) -> Message:
         """Refuse a body that is too large before it is read, or once it turns out to be.

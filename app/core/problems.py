@@ -26,6 +26,9 @@ MEDIA_TYPE = "application/problem+json"
 TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}  # new names of RFC 9110
 INVALID = "The request is not valid."
 LONGEST_PATTERN = 60  # characters of a regular expression that help a person
+# Of errors in an answer, and of characters in the name of a field: the client chooses both, and an
+# answer must not cost more than what asked for it.
+MOST_ERRORS, LONGEST_NAME = 100, 100
 
 
 class FieldProblem(BaseModel):
@@ -112,10 +115,14 @@ def _on_invalid(request: Request, error: Exception) -> Response:
     if any(each["type"] == "json_invalid" for each in error.errors()):
         return problem(400, "The body is not JSON.")
     errors = [
-        {"loc": list(each["loc"]), "msg": _message(each), "type": each["type"]}
-        for each in error.errors()
+        {"loc": [_short(part) for part in each["loc"]], "msg": _message(each), "type": each["type"]}
+        for each in error.errors()[:MOST_ERRORS]
     ]
     return problem(422, INVALID, title=InvalidError.title, errors=errors)
+
+
+def _short(part: str | int) -> str | int:
+    return part[:LONGEST_NAME] if isinstance(part, str) else part
 
 
 def _message(error: Mapping[str, Any]) -> str:

@@ -124,6 +124,8 @@ def check_password(password: str, username: str, email: str, *, field: str = "pa
         raise InvalidError("is one of the most common passwords", field=field)
     if folded in {username.casefold(), email.casefold(), email.partition("@")[0].casefold()}:
         raise InvalidError("is your own name", field=field)
+    if "".join(folded.split()) == "".join(get_settings().app_name.casefold().split()):
+        raise InvalidError("is the name of this service", field=field)
 
 
 # --- Access tokens ---------------------------------------------------------------------------

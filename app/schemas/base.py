@@ -143,7 +143,9 @@ class ListParams(InputSchema):
         20, ge=1, le=100, description="Rows in a page.", examples=[20]
     )
     cursor: str | None = Field(
-        None, max_length=2000, description="`next_cursor` of the page before, instead of `skip`."
+        None,
+        max_length=20_000,  # four columns of 768 characters, of four bytes each
+        description="`next_cursor` of the page before, instead of `skip`.",
     )
     sort: str
 

@@ -22,6 +22,7 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
 )
+from pydantic_core import PydanticKnownError
 
 from app.core.config import get_settings
 
@@ -240,11 +241,23 @@ def _check_visible(pattern: str) -> Callable[[str], str]:
     return check
 
 
+def _check_length(max_length: int) -> Callable[[object], object]:
+    """Of what was sent, as the document says it; Pydantic strips before it counts."""
+
+    def check(value: object) -> object:
+        if isinstance(value, str) and len(value) > max_length:
+            raise PydanticKnownError("string_too_long", {"max_length": max_length})
+        return value
+
+    return check
+
+
 def _visible(pattern: str, max_length: int) -> _Constraints:
     return _Constraints(
         StringConstraints(strip_whitespace=True, min_length=1, max_length=max_length),
         AfterValidator(_check_visible(pattern)),
         Field(json_schema_extra={"pattern": pattern}),
+        BeforeValidator(_check_length(max_length)),
     )
 
 

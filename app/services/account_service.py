@@ -21,8 +21,10 @@ from app.services.tokens import BAD_TOKEN, Client, active, add_token, end_tokens
 
 class AccountService:
     @staticmethod
-    def change_password(db: Session, user: User, data: PasswordChange) -> None:
+    def change_password(db: Session, user: User, data: PasswordChange, client: Client) -> None:
         """Change the own password and end every session."""
+        # Who has stolen a session must not find out the password with it.
+        check_rate("password", account=str(user.id), address=client.address)
         user_id, hashed = user.id, user.hashed_password
         new = data.new_password.get_secret_value()
         check_password(new, user.username, user.email, field="new_password")

@@ -43,17 +43,19 @@ def add_token(
 ) -> tuple[str, uuid.UUID]:
     """Add a token and return its secret and family; `after` is the one that it replaces."""
     settings, secret, now = get_settings(), create_secret(), utcnow()
+    signed_in_at = after.signed_in_at if after else now
     if kind is TokenKind.REFRESH:
-        lifetime = timedelta(days=settings.refresh_token_days)
+        unused = now + timedelta(days=settings.refresh_token_days)
+        expires_at = min(unused, signed_in_at + timedelta(days=settings.session_days))
     else:
-        lifetime = timedelta(minutes=settings.mailed_token_minutes)
+        expires_at = now + timedelta(minutes=settings.mailed_token_minutes)
     token = Token(
         user_id=user_id,
         kind=kind,
         token_hash=hash_secret(secret),
         family=after.family if after else uuid.uuid4(),
-        signed_in_at=after.signed_in_at if after else now,
-        expires_at=now + lifetime,
+        signed_in_at=signed_in_at,
+        expires_at=expires_at,
         user_agent=client.user_agent if client else None,
         address=client.address if client else None,
     )

@@ -4,7 +4,7 @@ from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from app.core.columns import utcnow
-from app.core.errors import ConflictError
+from app.core.errors import ConflictError, ForbiddenError
 from app.core.rate_limit import check_rate
 from app.core.security import check_password, hash_password
 from app.models.token import TokenKind
@@ -26,6 +26,7 @@ from app.services.base import (
     Versions,
     change_rows,
     check_version,
+    exists,
     get_or_404,
     paginate,
     remove,
@@ -33,7 +34,9 @@ from app.services.base import (
     save,
 )
 from app.services.later import Later
-from app.services.tokens import MAILED, Client, end_tokens
+from app.services.tokens import MAILED, Client, active, end_tokens, lock_users
+
+OWN_RIGHTS = "You cannot take your own rights away. Ask another administrator."
 
 
 class UserService:
@@ -81,7 +84,7 @@ class UserService:
         db: Session, admin: User, user_id: int, if_match: Versions, *, hard: bool = False
     ) -> None:
         """Mark the account as deleted, or erase it with all that belongs to it."""
-        _refuse_self(admin, user_id)
+        _check_rights(db, admin, user_id)
         user = get_or_404(db, User, user_id, if_match=if_match, include_deleted=hard)
         end_tokens(db, user.id)
         remove(db, user, hard=hard)
@@ -91,7 +94,7 @@ class UserService:
         """Delete the own account. Username and email are free again."""
         check_version(user, if_match)
         if user.is_superuser:
-            _refuse_self(user, user.id)
+            raise ConflictError(OWN_RIGHTS)
         end_tokens(db, user.id)
         remove(db, user)
 
@@ -117,7 +120,7 @@ class UserService:
     def set_status(db: Session, admin: User, data: BulkStatus) -> int:
         """Activate or deactivate many at once; how many were changed by it."""
         if not data.is_active:
-            _refuse_self(admin, *data.ids)
+            _check_rights(db, admin, *data.ids)
             end_tokens(db, *data.ids)
         changed = change_rows(
             db,
@@ -156,7 +159,7 @@ def _new_user(db: Session, data: UserRegister) -> User:
 
 def _change(db: Session, actor: User, user: User, changes: dict[str, Any]) -> User:
     if changes.get("role", user.role) is not user.role or changes.get("is_active") is False:
-        _refuse_self(actor, user.id)
+        _check_rights(db, actor, user.id)
     if changes.get("is_active") is False:
         end_tokens(db, user.id)
     if changes.get("email", user.email).casefold() != user.email.casefold():
@@ -166,7 +169,14 @@ def _change(db: Session, actor: User, user: User, changes: dict[str, Any]) -> Us
     return save(db, user, **changes)
 
 
-def _refuse_self(admin: User, *user_ids: int) -> None:
-    """Nobody takes their own rights away by mistake: the last one would lock everybody out."""
+def _check_rights(db: Session, admin: User, *user_ids: int) -> None:
+    """Before somebody's rights are changed: that an administrator is left, who could undo it.
+
+    Nobody takes away their own, and of two who take each other's at one moment, the second finds
+    that it is none any more. Locked in the order of ids, so they do not deadlock.
+    """
     if admin.id in user_ids:
-        raise ConflictError("You cannot take your own rights away. Ask another administrator.")
+        raise ConflictError(OWN_RIGHTS)
+    lock_users(db, admin.id, *user_ids)
+    if not exists(db, User, User.id == admin.id, User.role == Role.ADMIN, *active()):
+        raise ForbiddenError("You are no administrator any more.")

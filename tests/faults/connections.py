@@ -24,7 +24,7 @@ def restarted_fast(stage: Stage) -> None:
     restart(stage, signal.SIGINT)
 
 
-@fault(on=SERVERS)
+@fault(on=SERVERS, quick=True)
 def restarted_immediately(stage: Stage) -> None:
     """The database is killed and restarted, under load."""
     restart(stage, signal.SIGQUIT)
@@ -160,7 +160,7 @@ def idle_transaction(stage: Stage) -> None:
             load.recovers()
 
 
-@fault(on=SERVERS)
+@fault(on=SERVERS, quick=True)
 def backend_terminated(stage: Stage) -> None:
     """An administrator ends all connections, five times, under load."""
     host = server_of(stage)

@@ -36,6 +36,7 @@ class Ledger:
         self.failed_at = 0.0  # the last that was
         self.recovered: float | None = None  # seconds
         self.wrong: list[str] = []
+        self.said: list[str] = []  # what was measured, and is worth a line
 
     def note(self, what: str, seconds: float, answer: httpx.Response | None, expected: Any) -> None:
         status = answer.status_code if answer is not None else 0

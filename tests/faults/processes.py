@@ -12,7 +12,7 @@ from tests.faults.stage import Stage
 from tests.faults.suite import fault
 
 
-@fault(drops=True)
+@fault(drops=True, quick=True)
 def workers_killed(stage: Stage) -> None:
     """The workers are killed one after the other, under load."""
     with stage.load() as load:

@@ -53,7 +53,7 @@ def add_post(stage: Stage) -> str:
     return slug
 
 
-@fault()
+@fault(quick=True)
 def race_stock(stage: Stage) -> None:
     """Sixteen buy of what there are ten."""
     tokens = sign_up(stage, "ben") * 16
@@ -115,7 +115,7 @@ def race_registration(stage: Stage) -> None:
     equal(stage, "users", "SELECT count(*) FROM users WHERE username_key = 'dora'", 1)
 
 
-@fault()
+@fault(quick=True)
 def race_refresh(stage: Stage) -> None:
     """Eight trade one refresh token: one gets a pair, and the theft ends the session."""
     with stage.client("") as visitor:

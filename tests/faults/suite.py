@@ -24,6 +24,7 @@ class Fault:
     on: tuple[str, ...]
     limit: float
     drops: bool
+    quick: bool
     body: Body
 
 
@@ -40,6 +41,7 @@ class Result:
     longest: float = 0.0
     recovered: float | None = None
     wrong: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -50,19 +52,24 @@ FAULTS: dict[str, Fault] = {}
 
 
 def fault(
-    *, on: tuple[str, ...] = EVERYWHERE, limit: float = LIMIT, drops: bool = False
+    *,
+    on: tuple[str, ...] = EVERYWHERE,
+    limit: float = LIMIT,
+    drops: bool = False,
+    quick: bool = False,
 ) -> Callable[[Body], Body]:
     """The function is a fault of its name, and its docstring says which.
 
     on: the databases on which it can be.
     limit: seconds that no request may exceed.
     drops: whether connections may end without an answer: their process was killed.
+    quick: whether it is one of the few that CI plays.
     """
 
     def add(body: Body) -> Body:
         name = body.__name__.replace("_", "-")
         says = " ".join((body.__doc__ or "").partition("\n\n")[0].split()).removesuffix(".")
-        FAULTS[name] = Fault(name, says, on, limit, drops, body)
+        FAULTS[name] = Fault(name, says, on, limit, drops, quick, body)
         return body
 
     return add
@@ -85,7 +92,8 @@ def run(one: Fault, stage: Stage) -> Result:
     except Exception as error:
         ledger.wrong.append(f"the oracle cannot look: {_in_short(error)}")
     result.seconds = time.monotonic() - started
-    for name in ("requests", "acknowledged", "refused", "dropped", "longest", "recovered", "wrong"):
+    counted = ("requests", "acknowledged", "refused", "dropped", "longest", "recovered")
+    for name in (*counted, "wrong", "said"):
         setattr(result, name, getattr(ledger, name))
     return result
 

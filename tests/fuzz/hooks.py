@@ -52,6 +52,7 @@ UNSPOKEN = {
     "is already taken",
     "is one of the most common passwords",
     "is your own name",
+    "is the name of this service",
     *listed_as("UNSPOKEN"),
 }
 WRONG_PROOFS = {BAD_TOKEN, "The current password is wrong."}
