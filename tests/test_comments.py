@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -15,6 +16,7 @@ from app.models.comment import Comment
 from app.models.post import Post, PostStatus
 from app.models.user import User
 from tests.factories import add, make_user, sign_in
+from tests.hostile import STRANGE, UNRULY, hostile_texts, read_all, refuse
 from tests.support import Counter, at_once, stored, writing
 from tests.test_posts import Headers, make_post
 
@@ -249,3 +251,17 @@ def test_of_replies_and_the_end_of_their_comment_at_once_nothing_is_left_over(
     assert statuses[5] == 204
     assert set(statuses) <= {201, 204, 422}
     assert stored(Comment) == []
+
+
+# --- Strange text ----------------------------------------------------------------------------
+
+
+def test_strange_text(client: TestClient, app: FastAPI, admin_headers: Headers) -> None:
+    post = make_post(slug="a-post")
+    path = "/posts/a-post/comments"
+    refuse(client, hostile_texts("POST", path, '{"body": "%s"}'))
+    for each in STRANGE:
+        response = client.post(path, json={"body": each}, headers=admin_headers)
+        assert response.status_code == 201, ascii(each)
+    make_comment(post, body=UNRULY)
+    read_all(client, app, "comments", {"slug": [post.id]}, {})

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -14,6 +15,7 @@ from app.models.review import Review
 from app.models.user import User
 from app.services.base import create_many
 from tests.factories import add, make_user, sign_in
+from tests.hostile import SOME, STRANGE, UNRULY, hostile_texts, read_all, refuse
 from tests.support import at_once, stored, writing
 from tests.test_products import make_product, new_product
 
@@ -341,3 +343,18 @@ def test_the_database_refuses_it_too(change: str) -> None:
     make_review(make_product())
     with writing() as db, pytest.raises(DBAPIError):
         db.execute(text(f"UPDATE reviews SET {change}"))
+
+
+# --- Strange text ----------------------------------------------------------------------------
+
+
+def test_strange_text(client: TestClient, app: FastAPI) -> None:
+    product = make_product()
+    path = f"/products/{product.id}/reviews"
+    refuse(client, hostile_texts("POST", path, '{"rating": 5, "comment": "%s"}', SOME))
+    for each in STRANGE[::3]:
+        data = {"rating": 5, "comment": each}
+        response = client.post(path, json=data, headers=sign_in(make_user()))
+        assert response.status_code == 201, ascii(each)
+    make_review(product, comment=UNRULY)
+    read_all(client, app, "reviews", {"product_id": [product.id]}, {})

@@ -175,7 +175,7 @@ def read_access_token(token: str) -> AccessClaims:
         if claims["typ"] != ACCESS:
             raise ValueError("another kind of token")
         user_id = int(claims["sub"])
-        if not 0 < user_id < 2**31:
+        if not 0 < user_id < 2**31 or str(user_id) != claims["sub"]:
             raise ValueError("no id")
         return AccessClaims(user_id, session=uuid.UUID(claims["sid"]))
     except Exception:  # whatever is wrong with a token, the answer is the same

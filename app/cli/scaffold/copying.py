@@ -4,11 +4,11 @@ import re
 import time
 from pathlib import Path
 
-from app.cli.console import console
+from app.cli.console import CommandError, console
 from app.cli.scaffold.applying import apply, check_database
 from app.cli.scaffold.changes import Changes
 from app.cli.scaffold.describing import check_free
-from app.cli.scaffold.features import TABLE, Feature, find_feature
+from app.cli.scaffold.features import TABLE, Feature, features, find_feature, imported
 from app.cli.scaffold.making import tell, tests_of
 from app.cli.scaffold.names import Names, entity_names
 from app.cli.scaffold.project import Project
@@ -18,6 +18,8 @@ from app.cli.scaffold.workshop import Workshop, workshop
 from app.core.config import ROOT, get_settings
 
 PROSE = re.compile(r'"""(?!\().*?"""|#[^\n]*', re.DOTALL)
+# What is called like a feature and is none: HTTP's POST, the tags of a router, ORDER BY.
+NO_FEATURE = (r"\.post\(", '"POST"', r"\btags=", r"order_by", r"(?:in|ing) (?:\w+ )?orders?\b")
 
 
 def copy_feature(
@@ -26,9 +28,10 @@ def copy_feature(
     started = time.perf_counter()
     project = Project(ROOT)
     feature = find_feature(project, typed)
+    check_alone(project, feature)
     names = entity_names(name, plural)
     check_free(project, names)
-    rename = Renaming(project, feature.model.names, names)
+    rename = Renaming(project, feature, names)
     tables = set(TABLE.findall(rename(feature.source)))
     migrates = migrates and not dry_run and get_settings().migrates_on_start
     if migrates:
@@ -51,20 +54,36 @@ def copy_feature(
     console.print(f"[bold]{names.cls}[/] is there, in {total:.1f} s.")
 
 
+def check_alone(project: Project, feature: Feature) -> None:
+    """Raise a CommandError when another feature knows this one as this one knows the other."""
+    for other in features(project):
+        if other.name == feature.name:
+            continue
+        known = [path for path in feature.files if other.modules & imported(path)]
+        knows = [path for path in other.files if feature.modules & imported(path)]
+        if known and knows:
+            where = " and ".join(path.relative_to(ROOT).as_posix() for path in (known[0], knows[0]))
+            raise CommandError(
+                f"{feature.name} and {other.name} know each other ({where}): a copy of one would "
+                "be half of something. Copy the files by hand, and take out what is the other's."
+            )
+
+
 class Renaming:
     """Replaces one entity by another in code and prose, in all spellings."""
 
-    def __init__(self, project: Project, old: Names, new: Names) -> None:
+    def __init__(self, project: Project, feature: Feature, new: Names) -> None:
+        old = feature.model.names
         pairs = dict(old.spellings), dict(new.spellings)
         self.code = {pairs[0][kind]: pairs[1][kind] for kind in reversed(_CODE)}
         self.prose = self.code | {pairs[0][kind]: pairs[1][kind] for kind in reversed(_PROSE)}
         self.new = new
         self.url = (old.url, new.url)
         self.functions = _functions(project.files(old)["router"].read_text("utf-8"), old, new)
-        # What belongs to another entity stays: of `order`, OrderItem is none.
+        # What belongs to another feature stays: of `order`, a feature `order_note` is no part.
         for model in project.models:
             for _, spelling in model.names.spellings:
-                if model.cls != old.cls:
+                if model.module != feature.model.module:
                     self.code.setdefault(spelling, spelling)
                     self.prose.setdefault(spelling, spelling)
 
@@ -107,7 +126,8 @@ _PROSE = ("words", "many")
 def _replace(text: str, names: dict[str, str]) -> str:
     longest = sorted(names, key=len, reverse=True)
     one = "|".join(map(re.escape, longest))
-    return re.sub(rf"(?<![A-Za-z])(?:{one})(?![a-z])", lambda found: names[found[0]], text)
+    pattern = rf"{'|'.join(NO_FEATURE)}|(?<![A-Za-z])(?:{one})(?![a-z])"
+    return re.sub(pattern, lambda found: names.get(found[0], found[0]), text)
 
 
 def build(

@@ -1,18 +1,19 @@
 """The other side of a relationship, written into a living model and taken out of it.
 
-By the syntax tree, so that everything else in the file stays to the letter.
+By the syntax tree, so that everything else in the file stays to the letter. Without the matchers
+of LibCST: to import them takes as long as all the rest of it.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import libcst as cst
-from libcst import matchers as m
 
 from app.cli.scaffold.attribute import Attribute
 
 Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
-CHECKING = m.If(test=m.Name("TYPE_CHECKING"))
 
 
 @dataclass(frozen=True)
@@ -63,17 +64,24 @@ def add_side(source: str, side: Side) -> str:
 def remove_sides(source: str, cls: str) -> str:
     """The file of a model without the relationships to `cls`, and without its import."""
     tree = cst.parse_module(source)
-    body: list[Statement] = []
-    for node in tree.body:
-        if isinstance(node, cst.ClassDef):
-            body.append(_without_attributes(node, cls))
-        elif m.matches(node, CHECKING) and isinstance(node, cst.If):
-            kept = [each for each in node.body.body if not _imports(each, cls)]
-            if kept:
-                body.append(node.with_changes(body=node.body.with_changes(body=kept)))
-        else:
-            body.append(node)
-    return tree.with_changes(body=body).code
+    body = [
+        _without_attributes(node, cls) if isinstance(node, cst.ClassDef) else node
+        for node in tree.body
+    ]
+    return tree.with_changes(body=_without_imports(body, {cls})).code
+
+
+def _without_imports(body: Sequence[Statement], names: set[str]) -> list[Statement]:
+    """Without the imports of these names that only a type checker sees."""
+    left: list[Statement] = []
+    for node in body:
+        if not _is_checking(node):
+            left.append(node)
+            continue
+        kept = [each for each in node.body.body if _imported(each) not in names]
+        if kept:
+            left.append(node.with_changes(body=node.body.with_changes(body=kept)))
+    return left
 
 
 def sides_in(source: str, cls: str) -> list[str]:
@@ -94,21 +102,34 @@ def side_codes(source: str, classes: set[str]) -> list[tuple[str, str]]:
 
 
 def without_sides(source: str) -> str:
-    """The file of a model without what others have added to it."""
+    """The file of a model without the lists that others have added to it."""
     tree = cst.parse_module(source)
-    checking = [node for node in tree.body if m.matches(node, CHECKING)]
-    for alias in (each for node in checking for each in m.findall(node, m.ImportAlias())):
-        assert isinstance(alias, cst.ImportAlias)
-        if sides_in(source, alias.evaluated_name):
-            source = remove_sides(source, alias.evaluated_name)
-    return source
+    classes = {node.name.value for node in tree.body if isinstance(node, cst.ClassDef)}
+    body, gone = list[Statement](), set[str]()
+    for node in tree.body:
+        if isinstance(node, cst.ClassDef):
+            sides = [each for each in node.body.body if _listed(each) not in (None, *classes)]
+            gone |= {name for each in sides if (name := _listed(each))}
+            kept = [each for each in node.body.body if each not in sides]
+            node = node.with_changes(body=node.body.with_changes(body=kept))
+        body.append(node)
+    return tree.with_changes(body=_without_imports(body, gone)).code
+
+
+def _listed(node: cst.CSTNode) -> str | None:
+    """The class of what refers to this one: a list, named by a string, by no table of its own."""
+    line = _annotated(node)
+    if line is None or not _is_relationship(node) or re.search(r"secondary=\w", _code(node)):
+        return None
+    found = re.fullmatch(r"""Mapped\[list\[["'](\w+)["']\]\]""", _code(line.annotation.annotation))
+    return found[1] if found else None
 
 
 def _with_attribute(node: cst.ClassDef, code: str) -> cst.ClassDef:
     """Behind the last relationship; without any, behind the last column and an empty line."""
     statements = list(node.body.body)
     relations = [i for i, each in enumerate(statements) if _is_relationship(each)]
-    columns = [i for i, each in enumerate(statements) if m.matches(each, _annotated())]
+    columns = [i for i, each in enumerate(statements) if _annotated(each)]
     place = (relations or columns or [len(statements) - 1])[-1] + 1
     line = cst.parse_statement(code)
     if not relations and isinstance(line, cst.SimpleStatementLine):
@@ -131,38 +152,42 @@ def _without_attributes(node: cst.ClassDef, cls: str) -> cst.ClassDef:
     return node.with_changes(body=node.body.with_changes(body=kept))
 
 
-def _annotated() -> m.SimpleStatementLine:
-    return m.SimpleStatementLine(body=[m.AnnAssign()])
+def _code(node: cst.CSTNode) -> str:
+    return cst.Module([]).code_for_node(node).strip()
+
+
+def _is_checking(node: cst.CSTNode) -> TypeGuard[cst.If]:
+    return isinstance(node, cst.If) and _code(node.test) == "TYPE_CHECKING"
+
+
+def _annotated(node: cst.CSTNode) -> cst.AnnAssign | None:
+    line = node.body[0] if isinstance(node, cst.SimpleStatementLine) else None
+    return line if isinstance(line, cst.AnnAssign) else None
 
 
 def _is_relationship(node: cst.CSTNode) -> bool:
-    call = m.Call(func=m.Name("relationship"))
-    return m.matches(node, m.SimpleStatementLine(body=[m.AnnAssign(value=call)]))
+    line = _annotated(node)
+    value = line.value if line else None
+    return isinstance(value, cst.Call) and _code(value.func) == "relationship"
 
 
 def _is_side(node: cst.CSTNode, cls: str) -> bool:
     """Whether it is a relationship to the class, named by a string: `Mapped[list["Product"]]`."""
-    if not _is_relationship(node):
+    line = _annotated(node)
+    if line is None or not _is_relationship(node):
         return False
-    assert isinstance(node, cst.SimpleStatementLine)
-    line = node.body[0]
-    assert isinstance(line, cst.AnnAssign)
-    named = m.findall(line.annotation, m.SimpleString())
-    return any(
-        isinstance(each, cst.SimpleString) and each.value.strip("\"'").split(" ")[0] == cls
-        for each in named
-    )
+    return cls in re.findall(r"""["'](\w+)""", _code(line.annotation.annotation))
 
 
-def _imports(node: cst.CSTNode, cls: str) -> bool:
-    alias = m.ImportAlias(name=m.Name(cls))
-    return m.matches(node, m.SimpleStatementLine(body=[m.ImportFrom(names=[alias])]))
+def _imported(node: cst.CSTNode) -> str:
+    """The name that a line of the form `from a import B` imports."""
+    return _code(node).rpartition(" import ")[2]
 
 
 def _with_import(body: list[Statement], code: str) -> list[Statement]:
     """`code` under `if TYPE_CHECKING`, which is made behind the imports when there is none."""
     for index, node in enumerate(body):
-        if isinstance(node, cst.If) and m.matches(node, CHECKING):
+        if _is_checking(node):
             lines = [*node.body.body, cst.parse_statement(code)]
             body[index] = node.with_changes(body=node.body.with_changes(body=lines))
             return body
@@ -176,10 +201,11 @@ def _with_import(body: list[Statement], code: str) -> list[Statement]:
 
 def _after_docstring(body: list[Statement], code: str) -> list[Statement]:
     line = cst.parse_statement(code)
-    place = 1 if body and m.matches(body[0], m.SimpleStatementLine([m.Expr()])) else 0
-    return [*body[:place], line, *body[place:]]
+    first = body[0] if body else None
+    documented = isinstance(first, cst.SimpleStatementLine) and isinstance(first.body[0], cst.Expr)
+    return [*body[:documented], line, *body[documented:]]
 
 
 def _is_import(node: cst.CSTNode) -> bool:
-    kinds = m.Import() | m.ImportFrom()
-    return m.matches(node, m.SimpleStatementLine(body=[kinds]))
+    line = node.body[0] if isinstance(node, cst.SimpleStatementLine) else None
+    return isinstance(line, cst.Import | cst.ImportFrom)
