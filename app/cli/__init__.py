@@ -14,6 +14,8 @@ def run() -> int:
             stream.reconfigure(errors="replace")
     try:
         from app.cli.main import cli
+
+        return cli()
     except ValidationError as error:
         if error.title != "Settings":
             raise
@@ -22,4 +24,3 @@ def run() -> int:
             message = each["msg"].removeprefix("Value error, ")
             print(f"✗ {name} {message}".replace("  ", " "), file=sys.stderr)
         return 1
-    return cli()

@@ -1,4 +1,8 @@
-"""The commands, as `python run.py --help` shows them."""
+"""The commands, as `python run.py --help` shows them.
+
+What a command stands on is imported in it: a start of the server does not need the generator, and
+none of them is needed to be told what there is.
+"""
 
 import subprocess
 import sys
@@ -6,9 +10,8 @@ from typing import Annotated
 
 import typer
 
-from app.cli import serving, testing, users
+from app.cli import users
 from app.cli.console import CommandError, console, explain
-from app.cli.schema import migrate
 from app.core.config import ROOT
 
 cli_app = typer.Typer(
@@ -58,7 +61,9 @@ def serve(
     ] = None,
 ) -> None:
     if context.invoked_subcommand is None:
-        serving.serve(host, port, workers, reload)
+        from app.cli.serving import serve as start
+
+        start(host, port, workers, reload)
 
 
 @cli_app.command(
@@ -81,6 +86,8 @@ def run_tests(
     if faults:
         command = [sys.executable, "-m", "tests.faults", *context.args]
         raise typer.Exit(subprocess.call(command, cwd=ROOT))
+    from app.cli import testing
+
     environment = testing.environment(database)
     command = [sys.executable, "-m", "pytest", *context.args]
     raise typer.Exit(subprocess.call(command, cwd=ROOT, env=environment))
@@ -119,7 +126,6 @@ def new_command(
     no_test: Annotated[bool, typer.Option("--no-test", help="Do not run the new tests.")] = False,
 ) -> None:
     """Make a feature: model, schemas, service, router, tests and migration."""
-    # Imported here, like all that a start of the server does not need.
     from app.cli.scaffold.making import make_feature
 
     make_feature(
@@ -185,6 +191,8 @@ def migrate_command(
     ] = "head",
 ) -> None:
     """Bring the database to the schema of the models."""
+    from app.cli.schema import migrate
+
     console.print(migrate(revision))
 
 
@@ -202,7 +210,6 @@ def seed_command(
     ] = "en_US",
 ) -> None:
     """Fill the development database with believable data."""
-    # Imported here: the models would make every start of the server a tenth slower.
     from app.cli.seeding import seed_database
 
     seed_database(rows, seed, locale)
