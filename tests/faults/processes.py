@@ -65,7 +65,7 @@ def order_once(stage: Stage, answers: list[int]) -> None:
     answers.append(0 if number is None else 201)
 
 
-@fault()
+@fault(quick=True)
 def client_gone(stage: Stage) -> None:
     """Clients hang up: in the head, in the body, before and in the answer."""
     order = {"items": [{"product_id": p, "quantity": 1} for p in stage.shop.products[:2]]}
