@@ -25,7 +25,7 @@ def restarted_fast(stage: Stage) -> None:
     restart(stage, signal.SIGINT)
 
 
-@fault(on=SERVERS, quick=True)
+@fault(on=SERVERS, quick=SERVERS)
 def restarted_immediately(stage: Stage) -> None:
     """The database is killed and restarted, under load."""
     restart(stage, signal.SIGQUIT)
