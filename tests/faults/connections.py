@@ -1,6 +1,7 @@
 """Faults of the database: restarted, away, silent, busy, slow, locked."""
 
 import os
+import random
 import signal
 import threading
 import time
@@ -24,7 +25,7 @@ def restarted_fast(stage: Stage) -> None:
     restart(stage, signal.SIGINT)
 
 
-@fault(on=SERVERS, quick=True)
+@fault(on=SERVERS, quick=SERVERS)
 def restarted_immediately(stage: Stage) -> None:
     """The database is killed and restarted, under load."""
     restart(stage, signal.SIGQUIT)
@@ -142,25 +143,39 @@ def lock_held(stage: Stage) -> None:
         stage.ledger.wrong.append("no request was refused: the fault did not happen")
 
 
-@fault(on=SERVERS, limit=8, drops=True)
+@fault(on=SERVERS, limit=12, drops=True)
 def idle_transaction(stage: Stage) -> None:
     """A worker stops in mid-transaction and keeps its locks, until the database ends it."""
     with stage.serving(DB_STATEMENT_TIMEOUT="1") as service:
         stage.is_ready(service)
-        stopped = stage.workers()[0]
         with stage.load(clients=8) as load:
-            with stage.host.locked():
-                load.goes_on(10)  # by now, all wait for the lock
-                os.kill(stopped, signal.SIGSTOP)
-            # The stopped one has the lock now, and does not know.
-            before = stage.ledger.acknowledged
-            # A second later, its supervisor would take it for hung, and kill it.
-            wait_until(lambda: stage.ledger.acknowledged > before, 4, "the locks are given back")
-            os.kill(stopped, signal.SIGCONT)
+            pids = stop_with_the_lock(stage)
+            # Who comes now asks the other worker, and waits for those locks.
+            with stage.load(clients=2):
+                wait_until(lambda: not server_of(stage).idle_transactions(), 10, "they are ended")
+                load.goes_on(20)
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
             load.recovers()
 
 
-@fault(on=SERVERS, quick=True)
+def stop_with_the_lock(stage: Stage) -> list[int]:
+    """Stop a worker that has locked rows, and its supervisor, which would take it for hung."""
+    for _ in range(10):
+        with stage.host.locked():
+            time.sleep(0.3)  # by now, all wait for the lock
+            pids = [random.choice(stage.workers()), stage.service.popen.pid]
+            for pid in reversed(pids):
+                os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.5)  # the other worker has done what it could
+        if server_of(stage).idle_transactions():
+            return pids
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+    raise TimeoutError("no worker stopped in mid-transaction")
+
+
+@fault(on=SERVERS)
 def backend_terminated(stage: Stage) -> None:
     """An administrator ends all connections, five times, under load."""
     host = server_of(stage)

@@ -14,7 +14,7 @@ def file_of(stage: Stage) -> Sqlite:
     return stage.host
 
 
-@fault(on=SQLITE, quick=True)
+@fault(on=SQLITE)
 def eight_writers(stage: Stage) -> None:
     """Eight write at once, from two processes: all wait their turn, and nobody is refused."""
     with stage.serving(DB_LOCK_TIMEOUT="5") as service:

@@ -176,6 +176,10 @@ class Server(Host):
     def deadlocks(self) -> int:
         """How many there were since the start."""
 
+    @abstractmethod
+    def idle_transactions(self) -> int:
+        """How many wait for their client."""
+
 
 class PostgreSQL(Server):
     name = "postgresql"
@@ -212,6 +216,10 @@ class PostgreSQL(Server):
 
     def deadlocks(self) -> int:
         return int(self.rows("SELECT deadlocks FROM pg_stat_database WHERE datname = 'app'")[0][0])
+
+    def idle_transactions(self) -> int:
+        waiting = "datname = 'app' AND state = 'idle in transaction'"
+        return int(self.rows(f"SELECT count(*) FROM pg_stat_activity WHERE {waiting}")[0][0])
 
 
 class MariaDB(Server):
@@ -263,6 +271,11 @@ class MariaDB(Server):
 
     def deadlocks(self) -> int:
         return int(self.rows("SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'")[0][1])
+
+    def idle_transactions(self) -> int:
+        thread = "JOIN information_schema.processlist ON id = trx_mysql_thread_id"
+        open_ = f"information_schema.innodb_trx {thread}"
+        return int(self.rows(f"SELECT count(*) FROM {open_} WHERE command = 'Sleep'")[0][0])
 
 
 HOSTS: tuple[type[Host], ...] = (Sqlite, PostgreSQL, MariaDB)

@@ -9,10 +9,10 @@ import threading
 import time
 
 from tests.faults.stage import Stage
-from tests.faults.suite import fault
+from tests.faults.suite import EVERYWHERE, fault
 
 
-@fault(drops=True, quick=True)
+@fault(drops=True, quick=("postgresql",))
 def workers_killed(stage: Stage) -> None:
     """The workers are killed one after the other, under load."""
     with stage.load() as load:
@@ -65,7 +65,7 @@ def order_once(stage: Stage, answers: list[int]) -> None:
     answers.append(0 if number is None else 201)
 
 
-@fault()
+@fault(quick=EVERYWHERE)
 def client_gone(stage: Stage) -> None:
     """Clients hang up: in the head, in the body, before and in the answer."""
     order = {"items": [{"product_id": p, "quantity": 1} for p in stage.shop.products[:2]]}

@@ -9,7 +9,7 @@ import httpx
 
 from tests.faults.load import Client
 from tests.faults.stage import Stage
-from tests.faults.suite import fault
+from tests.faults.suite import EVERYWHERE, fault
 from tests.support import at_once
 
 Call = Callable[[int, Client], httpx.Response | None]
@@ -53,7 +53,7 @@ def add_post(stage: Stage) -> str:
     return slug
 
 
-@fault(quick=True)
+@fault(quick=EVERYWHERE)
 def race_stock(stage: Stage) -> None:
     """Sixteen buy of what there are ten."""
     tokens = sign_up(stage, "ben") * 16
@@ -115,7 +115,7 @@ def race_registration(stage: Stage) -> None:
     equal(stage, "users", "SELECT count(*) FROM users WHERE username_key = 'dora'", 1)
 
 
-@fault(quick=True)
+@fault(quick=EVERYWHERE)
 def race_refresh(stage: Stage) -> None:
     """Eight trade one refresh token: one gets a pair, and the theft ends the session."""
     with stage.client("") as visitor:

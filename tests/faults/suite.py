@@ -24,7 +24,7 @@ class Fault:
     on: tuple[str, ...]
     limit: float
     drops: bool
-    quick: bool
+    quick: tuple[str, ...]
     body: Body
 
 
@@ -56,14 +56,14 @@ def fault(
     on: tuple[str, ...] = EVERYWHERE,
     limit: float = LIMIT,
     drops: bool = False,
-    quick: bool = False,
+    quick: tuple[str, ...] = (),
 ) -> Callable[[Body], Body]:
     """The function is a fault of its name, and its docstring says which.
 
     on: the databases on which it can be.
     limit: seconds that no request may exceed.
     drops: whether connections may end without an answer: their process was killed.
-    quick: whether it is one of the few that CI plays.
+    quick: the databases on which CI plays it, which plays only a few.
     """
 
     def add(body: Body) -> Body:
