@@ -29,8 +29,8 @@ ACCESS = [
 ]
 
 
-def make_review(product: Product, user: User | None = None, **values: Any) -> Review:
-    user = user or make_user()
+def make_review(product: Product | None = None, user: User | None = None, **values: Any) -> Review:
+    product, user = product or make_product(), user or make_user()
     defaults = {"product_id": product.id, "user_id": user.id, "rating": 5}
     review: Review = add(Review(**defaults | values))
     return review

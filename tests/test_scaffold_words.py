@@ -1,9 +1,12 @@
 """What `new` understands, and what it refuses in one helpful line."""
 
+import importlib
+
 import pytest
 
 from app.cli.console import CommandError
 from app.cli.scaffold.describing import describe
+from app.cli.scaffold.features import features
 from app.cli.scaffold.fields import TYPES, Field, parse_field, parse_fields
 from app.cli.scaffold.names import entity_names
 from app.cli.scaffold.project import Project
@@ -167,3 +170,11 @@ def test_options_that_do_not_go_together_are_refused() -> None:
 
 def test_without_fields_there_is_a_name() -> None:
     assert [field.name for field in parse_fields([])] == ["name"]
+
+
+def test_every_feature_can_be_referred_to() -> None:
+    """What `new` writes makes its rows with the factories of the others."""
+    for feature in features(PROJECT):
+        module = importlib.import_module(PROJECT.factory(feature.model))
+        row = getattr(module, f"make_{feature.name}")()
+        assert type(row).__name__ == feature.model.cls

@@ -1,5 +1,6 @@
 """Tags: made by the posts that have them, unique without regard to case, counted in lists."""
 
+from itertools import count
 from typing import Any
 
 import pytest
@@ -16,6 +17,13 @@ from tests.support import at_once, stored, writing
 from tests.test_posts import Headers, make_post, write
 
 ACCESS = [("GET", "/tags", "anyone")]
+
+_numbers = count(1)
+
+
+def make_tag(**values: Any) -> Tag:
+    tag: Tag = add(Tag(**{"name": f"tag {next(_numbers)}"} | values))
+    return tag
 
 
 def names(client: TestClient, **params: Any) -> list[tuple[str, int]]:
@@ -82,7 +90,7 @@ def test_of_twenty_who_use_new_tags_at_once_all_get_the_same(
 def test_the_database_refuses_a_name_twice() -> None:
     make_post(tags=("Python",))
     with pytest.raises(IntegrityError):
-        add(Tag(name="PYTHON"))
+        make_tag(name="PYTHON")
 
 
 def test_a_deleted_tag_leaves_its_posts(client: TestClient) -> None:

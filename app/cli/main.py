@@ -81,6 +81,10 @@ def run_tests(
         bool,
         typer.Option("--faults", help="Break things under load: servers of its own, minutes."),
     ] = False,
+    scaffold: Annotated[
+        bool,
+        typer.Option("--scaffold", help="Make, copy and remove features in copies: minutes."),
+    ] = False,
 ) -> None:
     """Run the tests."""
     if faults:
@@ -90,6 +94,9 @@ def run_tests(
 
     environment = testing.environment(database)
     command = [sys.executable, "-m", "pytest", *context.args]
+    if scaffold:
+        environment["TEST_SCAFFOLD"] = "1"
+        command.append("tests/test_scaffold_run.py")
     raise typer.Exit(subprocess.call(command, cwd=ROOT, env=environment))
 
 

@@ -19,7 +19,8 @@ from app.core.config import ROOT, get_settings
 
 PROSE = re.compile(r'"""(?!\().*?"""|#[^\n]*', re.DOTALL)
 # What is called like a feature and is none: HTTP's POST, the tags of a router, ORDER BY.
-NO_FEATURE = (r"\.post\(", '"POST"', r"\btags=", r"order_by", r"(?:in|ing) (?:\w+ )?orders?\b")
+NO_FEATURE = (r"\.post\(", '"POST"', r"\btags=", r"order_by")
+IN_ORDER = (r"(?:in|ing) (?:\w+ )?orders?\b",)
 
 
 def copy_feature(
@@ -79,6 +80,7 @@ class Renaming:
         self.prose = self.code | {pairs[0][kind]: pairs[1][kind] for kind in reversed(_PROSE)}
         self.new = new
         self.url = (old.url, new.url)
+        self.titles = {old.title, old.cls}
         self.functions = _functions(project.files(old)["router"].read_text("utf-8"), old, new)
         # What belongs to another feature stays: of `order`, a feature `order_note` is no part.
         for model in project.models:
@@ -90,12 +92,16 @@ class Renaming:
     def __call__(self, text: str) -> str:
         parts, end = [], 0
         for found in PROSE.finditer(text):
-            parts += [self._code(text[end : found.start()]), _replace(found[0], self.prose)]
+            prose = _replace(found[0], self.prose, IN_ORDER)
+            parts += [self._code(text[end : found.start()]), prose]
             end = found.end()
         text = "".join([*parts, self._code(text[end:])])
         return text.replace(f'tags=["{self.new.plural}"]', f'tags=["{self.new.many}"]')
 
     def _code(self, text: str) -> str:
+        # A sentence: "Order not found."
+        titles = "|".join(self.titles)
+        text = re.sub(rf"(?<=[\"'])(?:{titles})(?= [a-z])", self.new.title, text)
         old, new = self.url
         text = re.sub(rf"(?<=/){re.escape(old)}(?![a-z_-])", new, text)
         text = _replace(text, self.code)
@@ -123,10 +129,10 @@ _CODE = ("cls", "classes", "singular", "plural", "UPPER", "UPPERS", "kebab", "ur
 _PROSE = ("words", "many")
 
 
-def _replace(text: str, names: dict[str, str]) -> str:
+def _replace(text: str, names: dict[str, str], kept: tuple[str, ...] = NO_FEATURE) -> str:
     longest = sorted(names, key=len, reverse=True)
     one = "|".join(map(re.escape, longest))
-    pattern = rf"{'|'.join(NO_FEATURE)}|(?<![A-Za-z])(?:{one})(?![a-z])"
+    pattern = rf"{'|'.join(kept)}|(?<![A-Za-z])(?:{one})(?![a-z])"
     return re.sub(pattern, lambda found: names.get(found[0], found[0]), text)
 
 

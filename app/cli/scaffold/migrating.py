@@ -1,30 +1,22 @@
-"""Writes a migration, in the workshop: `python -m ...migrating add|drop MESSAGE TABLE...`
+"""Writes a migration from the models; in the workshop, where they are those of the copy."""
 
-A process of its own, because it imports the models of the copy.
-"""
-
-import sys
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.operations.ops import CreateTableOp
+from sqlalchemy import create_engine
 from sqlalchemy.orm import configure_mappers
 
+import app.models  # noqa: F401 - all of them
 from app.core.config import ROOT
-from app.core.database import database
-
-
-def main() -> None:
-    kind, message, *tables = sys.argv[1:]
-    configure_mappers()  # a relationship without its other side is told here
-    write_migration(message, set(tables), drops=kind == "drop")
 
 
 def write_migration(message: str, tables: set[str], *, drops: bool) -> None:
     """Compare the models with an empty database: `tables` are made, or dropped as they are now."""
+    configure_mappers()  # a relationship without its other side is told here
     config = Config(str(ROOT / "alembic.ini"))
-    with database.engine.connect() as connection:  # SQLite in memory: see Workshop.python
+    with create_engine("sqlite://").connect() as connection:
         config.attributes["connection"] = connection
         # As if all migrations had run: what these tables need of the others is no difference.
         command.stamp(config, "head")
@@ -42,7 +34,3 @@ def write_migration(message: str, tables: set[str], *, drops: bool) -> None:
             autogenerate=True,
             process_revision_directives=keep_tables,
         )
-
-
-if __name__ == "__main__":
-    main()

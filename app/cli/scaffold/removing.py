@@ -99,6 +99,7 @@ def _dropping(leaving: list[Feature], copy: Workshop) -> Path:
     many = " and ".join(each.model.names.many for each in leaving)
     path = copy.migration("drop", f"remove {many}", tables)
     ruff(copy.root, [path], *AS_TIGHT)
+    copy.end()  # it has imported what goes now
     return path
 
 

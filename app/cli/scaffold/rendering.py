@@ -2,11 +2,11 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+from ruff import find_ruff_bin  # type: ignore[import-untyped]
 
 from app.cli.console import CommandError
 from app.cli.scaffold.entity import Entity
@@ -124,10 +124,10 @@ def _unique_sentence(entity: Entity) -> str:
 
 def ruff(root: Path, paths: list[Path], *settings: str) -> None:
     """Sort imports, take out those that are not needed, format; the files are changed."""
-    command = [sys.executable, "-m", "ruff"]
+    options = [*OURS, *settings, "--quiet", "--no-cache"]
     for arguments in (["check", "--select", "I,F401", "--fix"], ["format"]):
         done = subprocess.run(
-            [*command, *arguments, *OURS, *settings, "--quiet", "--no-cache", *map(str, paths)],
+            [find_ruff_bin(), *arguments, *options, *map(str, paths)],
             cwd=root,
             capture_output=True,
             text=True,

@@ -1,5 +1,6 @@
 """A copy of the tree, in which everything is tried before a file of the tree is touched."""
 
+import json
 import os
 import re
 import shutil
@@ -16,31 +17,42 @@ from app.cli.console import CommandError
 COPIED = ("app", "tests", "alembic", "templates")
 FILES = ("alembic.ini", "pyproject.toml", "run.py", "requirements.txt")
 KEPT = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT")
+# The plugins of the fuzzer take half a second to load. What is imported already is no test.
+PYTEST = (
+    *("-o", "addopts=", "-q", "--no-header", "--tb=short", "--maxfail=3", "-p", "no:cacheprovider"),
+    *("-p", "no:schemathesis", "-p", "no:hypothesispytest"),
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
+)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Workshop:
     root: Path  # of the copy
     tree: Path  # of the project
+    process: "subprocess.Popen[str] | None" = None  # see `trying`
 
     def here(self, path: Path) -> Path:
         """Where a file of the project is in the copy."""
         return self.root / path.relative_to(self.tree)
 
-    def python(self, *arguments: str, database: str = "sqlite://") -> str:
-        """Run Python in the copy, with nothing of the developer's settings; what it said."""
-        environment = {name: os.environ[name] for name in os.environ if name in KEPT}
-        environment |= {
+    @property
+    def environment(self) -> dict[str, str]:
+        """Nothing of the developer's settings."""
+        return {name: os.environ[name] for name in os.environ if name in KEPT} | {
             "ENVIRONMENT": "test",
-            "DATABASE_URL": database,
+            "DATABASE_URL": "sqlite://",
             "PYTHONPATH": str(self.root),
             "PYTHONUTF8": "1",
+            "COLUMNS": "200",  # pytest cuts its reasons at the width of the terminal
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+
+    def python(self, *arguments: str) -> str:
+        """Run Python in the copy; what it said."""
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=self.root,
-            env=environment,
+            env=self.environment,
             capture_output=True,
             text=True,
             encoding="utf-8",
@@ -51,6 +63,47 @@ class Workshop:
             raise FailedError(done.stdout + done.stderr)
         return done.stdout
 
+    def start(self) -> None:
+        """Start the Python that `ask` asks. What it imports by itself is no feature."""
+        with (self.root / "said.log").open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "app.cli.scaffold.trying"],
+                cwd=self.root,
+                env=self.environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                encoding="utf-8",
+            )
+
+    def end(self) -> None:
+        """What it has imported, it keeps: after a change of the copy, another one is needed."""
+        if self.process:
+            self.process.kill()
+            self.process.communicate()
+        self.process = None
+
+    def ask(self, *request: str) -> str:
+        """Have it done by the Python in the copy; what it said."""
+        if self.process is None:
+            self.start()
+        assert self.process
+        assert self.process.stdin
+        assert self.process.stdout
+        try:
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+        except OSError:
+            pass  # it has ended, and the log says why
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise FailedError((self.root / "said.log").read_text("utf-8", "replace"))
+        well, said = json.loads(answer)
+        if not well:
+            raise FailedError(said)
+        return str(said)
+
     def remove(self, path: Path) -> None:
         self.here(path).unlink()
 
@@ -59,7 +112,7 @@ class Workshop:
         versions = self.root / "alembic/versions"
         before = set(versions.glob("*.py"))
         try:
-            self.python("-m", "app.cli.scaffold.migrating", kind, message, *sorted(tables))
+            self.ask("migration", kind, message, *sorted(tables))
         except FailedError as failed:
             raise CommandError(f"The migration cannot be made. {failed.reason()}") from None
         (path,) = set(versions.glob("*.py")) - before
@@ -67,23 +120,29 @@ class Workshop:
 
     def check_import(self) -> None:
         try:
-            self.python("-c", "import app.main; app.main.app.openapi()")
+            self.ask("import")
         except FailedError as failed:
             raise CommandError(f"The app does not start with it. {failed.reason()}") from None
 
     def test(self, *arguments: str) -> int:
         """Run tests in the copy, on SQLite in memory; how many passed."""
-        plugins = ("-p", "no:cacheprovider", "-o", "addopts=", "-q", "--no-header")
-        short = ("--tb=short", "--maxfail=3")
         try:
-            said = self.python("-m", "pytest", *plugins, *short, *arguments)
+            said = self.ask("test", *PYTEST, *arguments)
         except FailedError as failed:
-            told = re.findall(r"^(?:E  |FAILED|ERROR|tests/).*", str(failed), re.MULTILINE)[:20]
             raise CommandError(
-                "\n".join(["Tests of it fail, so nothing was changed:", *(told or [str(failed)])])
+                f"Tests of it fail, so nothing was changed.\n{summary(str(failed))}"
             ) from None
         found = re.search(r"(\d+) passed", said)
         return int(found[1]) if found else 0
+
+
+def summary(said: str) -> str:
+    """Of what pytest says: which tests failed and why, in a line each."""
+    errors = re.findall(r"^(?:FAILED|ERROR) \S+\.py.*", said, re.MULTILINE)
+    where = re.findall(r"^(?:E  +\w|\S+\.py:\d+: in ).*", said, re.MULTILINE)
+    counted = re.findall(r"^\d+ (?:passed|failed|error).*", said, re.MULTILINE)
+    told = [*(errors or where[-5:]), *counted[-1:]]
+    return "\n".join(f"  {line[:300]}" for line in told) or said
 
 
 class FailedError(Exception):
@@ -105,4 +164,9 @@ def workshop(tree: Path) -> Iterator[Workshop]:
         for name in FILES:
             if (tree / name).exists():
                 shutil.copy2(tree / name, root / name)
-        yield Workshop(root, tree)
+        shop = Workshop(root, tree)
+        shop.start()
+        try:
+            yield shop
+        finally:
+            shop.end()

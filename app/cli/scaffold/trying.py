@@ -1,0 +1,73 @@
+"""A Python in the workshop: it writes the migration, imports the app, runs the tests.
+
+One process for all of it, started before there is anything to try: to import FastAPI, SQLAlchemy
+and pytest takes longer than all that `new` does besides. It reads requests, `["test", "tests/"]`,
+one a line, and answers each with `[whether it went well, what was said]`.
+"""
+
+import importlib
+import io
+import json
+import os
+import pkgutil
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from typing import Any
+
+
+def main() -> None:
+    # What a child or a test prints is no answer.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    warm()
+    for line in sys.stdin:
+        name, *arguments = json.loads(line)
+        said = io.StringIO()
+        with redirect_stdout(said), redirect_stderr(said):
+            try:
+                REQUESTS[name](*arguments)
+                well = True
+            except (Exception, SystemExit):
+                traceback.print_exc()
+                well = False
+        print(json.dumps([well, said.getvalue()]), file=answers, flush=True)
+
+
+def warm() -> None:
+    """Import what takes long and is no part of a feature: those are still being written."""
+    import app.core
+    import tests  # noqa: F401 - first, because it sets the environment that `app` reads
+
+    for module in pkgutil.iter_modules(app.core.__path__):
+        importlib.import_module(f"app.core.{module.name}")
+    for name in ("alembic.autogenerate", "fastapi.testclient", "pytest", "sqlalchemy.orm"):
+        importlib.import_module(name)
+
+
+def write_migration(kind: str, message: str, *tables: str) -> None:
+    from app.cli.scaffold import migrating
+
+    migrating.write_migration(message, set(tables), drops=kind == "drop")
+
+
+def import_app() -> None:
+    importlib.import_module("app.main").app.openapi()
+
+
+def run_tests(*arguments: str) -> None:
+    import pytest
+
+    if pytest.main(list(arguments)):
+        raise SystemExit("They fail.")
+
+
+REQUESTS: dict[str, Callable[..., Any]] = {
+    "migration": write_migration,
+    "import": import_app,
+    "test": run_tests,
+}
+
+if __name__ == "__main__":
+    main()
