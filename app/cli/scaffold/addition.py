@@ -25,6 +25,7 @@ class Addition:
     entity: Entity  # of the new fields, with the options of the living one
     there: tuple[Field, ...]  # what it has already
     typed: dict[str, str]  # the words of the command line, by the name of the field
+    keys: tuple[tuple[str, str], ...]  # the foreign keys that it has already: column and table
 
     @property
     def model(self) -> Model:
@@ -74,8 +75,8 @@ def read_addition(project: Project, typed: str, fields: list[str]) -> Addition:
     write, owned = _write(project, model), model.private
     soft_delete = "SoftDeleteMixin" in model.bases
     entity = Entity(model.names, tuple(new), write, owned, soft_delete, model.has_uuid)
-    typed_fields = dict(zip((each.name for each in parsed), fields, strict=True))
-    return Addition(project, feature, entity, tuple(there), typed_fields)
+    words = dict(zip((each.name for each in parsed), fields, strict=True))
+    return Addition(project, feature, entity, tuple(there), words, tuple(_keys(project, model)))
 
 
 def _find(project: Project, typed: str) -> Feature:
@@ -107,7 +108,7 @@ def _write(project: Project, model: Model) -> str:
 
 
 def _attributes(project: Project, model: Model, fields: tuple[Field, ...]) -> tuple[Attribute, ...]:
-    tables = references(project, model)
+    tables = _references(project, model)
     members = {each.cls: set(each.members) for each in project.models}
     plain: list[Attribute] = []
     for field in fields:
@@ -129,12 +130,12 @@ def _attributes(project: Project, model: Model, fields: tuple[Field, ...]) -> tu
     return tuple(found)
 
 
-def references(project: Project, model: Model) -> list[str]:
+def _references(project: Project, model: Model) -> list[str]:
     """The tables that its columns refer to."""
-    return [table for _, table in reference_columns(project, model)]
+    return [table for _, table in _keys(project, model)]
 
 
-def reference_columns(project: Project, model: Model) -> list[tuple[str, str]]:
+def _keys(project: Project, model: Model) -> list[tuple[str, str]]:
     """Its foreign keys, as columns and tables."""
     source = (project.root / (model.module.replace(".", "/") + ".py")).read_text("utf-8")
     found = []
@@ -209,7 +210,7 @@ def _check(project: Project, model: Model, attribute: Attribute) -> None:
 
 
 def _circle(project: Project, start: Model, table: str) -> bool:
-    tables = {each.table: references(project, each) for each in project.models}
+    tables = {each.table: _references(project, each) for each in project.models}
     ahead, seen = [start.table], set[str]()
     while ahead:
         one = ahead.pop()

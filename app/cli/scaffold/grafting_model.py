@@ -7,7 +7,7 @@ import libcst as cst
 from libcst import matchers as m
 
 from app.cli.console import CommandError
-from app.cli.scaffold.addition import Addition, reference_columns
+from app.cli.scaffold.addition import Addition
 from app.cli.scaffold.attribute import Attribute
 from app.cli.scaffold.grafting import Graft, bound_name, find, woven
 
@@ -158,8 +158,7 @@ def _name_key_of_others(graft: Graft, addition: Addition, new: Attribute) -> Non
 
 def _lone_key(addition: Addition, new: Attribute) -> str | None:
     """The one column that refers to the same table already; of several, each is named already."""
-    known = reference_columns(addition.project, addition.model)
-    columns = [name for name, table in known if table == new.table]
+    columns = [name for name, table in addition.keys if table == new.table]
     return columns[0] if len(columns) == 1 else None
 
 

@@ -70,28 +70,34 @@ def _longer(graft: Graft, addition: Addition, old: Any, new: Any) -> Any:
         old = _same_variable(graft, old, new, "defaults")
     if name == "test_no_list_costs_a_statement_for_each_row":
         return _statements(old, len(addition.entity.manys))
+    if name == f"test_delete_{names.singular}" and graft.find(f"three_{names.plural}"):
+        return _freed(addition, old, new)
     whole = [f"test_{verb}_{names.singular}" for verb in ("create", "update", "replace")]
-    if name in whole and graft.find("OPTIONAL") is not None:
+    if name in whole and graft.find(f"three_{names.plural}"):
         old = _data(graft, old, new, f"new_{names.singular}")
     return old
 
 
 def _parametrized(graft: Graft, old: Any, new: Any) -> Any:
     given = dict(_parameters(new))
-    for ids, values in list(_parameters(old)):
-        if ids not in given:
-            continue
-        known = [_code(each.value) for each in values.elements]
-        elements = list(values.elements)
-        wanted = [_code(each.value) for each in given[ids].elements]
-        for index, each in enumerate(given[ids].elements):
-            if wanted[index] not in known:
-                graft.take(each)
-                place = _place(known, wanted[index], wanted[index + 1 :])
-                elements = woven(elements, [each], place)
-                known.insert(place, wanted[index])
-        old = old.deep_replace(values, values.with_changes(elements=elements))
+    for index, (ids, _) in enumerate(list(_parameters(old))):
+        if ids in given:
+            _, values = list(_parameters(old))[index]  # the one of the tree as it is by now
+            longer = values.with_changes(elements=_merged(graft, values, given[ids]))
+            old = old.deep_replace(values, longer)
     return old
+
+
+def _merged(graft: Graft, values: Any, given: Any) -> list[Any]:
+    known, elements = [_code(each.value) for each in values.elements], list(values.elements)
+    wanted = [_code(each.value) for each in given.elements]
+    for index, each in enumerate(given.elements):
+        if wanted[index] not in known:
+            graft.take(each)
+            place = _place(known, wanted[index], wanted[index + 1 :])
+            elements = woven(elements, [each], place)
+            known.insert(place, wanted[index])
+    return elements
 
 
 def _parameters(function: Any) -> Iterator[tuple[str, Any]]:
@@ -103,11 +109,18 @@ def _parameters(function: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _place(known: list[str], one: str, later: list[str]) -> int:
-    """Before what comes later in the new ones as well, behind those that begin alike."""
+    """Before what comes later in the new ones as well, beside those that begin alike."""
     anchor = next((known.index(each) for each in later if each in known), len(known))
-    kind = one.partition("&")[0] if "&" in one else None
-    alike = [i for i, each in enumerate(known[:anchor]) if kind and each.startswith(kind)]
-    return alike[-1] + 1 if alike else anchor
+    if "&" not in one:
+        return anchor
+    alike = [i for i, each in enumerate(known[:anchor]) if _kind(each) == _kind(one)]
+    if alike or anchor == len(known) or _kind(known[anchor]) == _kind(one):
+        return alike[-1] + 1 if alike else anchor
+    return next(i for i, each in enumerate(known) if _kind(each) == _kind(known[anchor]))
+
+
+def _kind(query: str) -> str:
+    return query.partition("&")[0]
 
 
 def _with_entries(graft: Graft, old: Any, given: Any) -> Any:
@@ -138,8 +151,10 @@ def _same_variable(graft: Graft, old: Any, new: Any, name: str) -> Any:
 
 def _rows(graft: Graft, old: Any, new: Any, singular: str) -> Any:
     made = m.Call(func=m.Name(f"make_{singular}"))
-    for one, other in zip(m.findall(old, made), m.findall(new, made), strict=False):
-        old = old.deep_replace(one, _with_arguments(graft, one, other))
+    for index, given in enumerate(m.findall(new, made)):
+        calls = m.findall(old, made)
+        if index < len(calls):
+            old = old.deep_replace(calls[index], _with_arguments(graft, calls[index], given))
     return old
 
 
@@ -216,16 +231,26 @@ def _statements(old: Any, more: int) -> Any:
 def _data(graft: Graft, old: Any, new: Any, factory: str) -> Any:
     """`data = new_x()`, the first time and the second."""
     made = m.SimpleStatementLine(body=[m.Assign(value=m.Call(func=m.Name(factory)))])
-    olds = [each for each in old.body.body if m.matches(each, made)]
     news = [each for each in new.body.body if m.matches(each, made)]
-    for one, other in zip(olds, news, strict=False):
-        call, given = one.body[0].value, other.body[0].value
-        stars = [arg for arg in given.args if arg.star == "**"]
-        has = any(arg.star == "**" for arg in call.args)
-        changed = call if has else call.with_changes(args=woven(call.args, stars, 0))
-        changed = _with_arguments(graft, changed, given)
-        old = old.deep_replace(call, changed)
+    for index, other in enumerate(news):
+        olds = [each for each in old.body.body if m.matches(each, made)]
+        if index < len(olds):
+            call, given = olds[index].body[0].value, other.body[0].value
+            stars = [arg for arg in given.args if arg.star == "**"]
+            has = any(arg.star == "**" for arg in call.args)
+            changed = call if has else call.with_changes(args=woven(call.args, stars, 0))
+            old = old.deep_replace(call, _with_arguments(graft, changed, given))
     return old
+
+
+def _freed(addition: Addition, old: Any, new: Any) -> Any:
+    """What was unique is free again, when the row is gone."""
+    last = new.body.body[-1]
+    said = {_code(each).strip() for each in old.body.body}
+    if not addition.entity.unique or addition.entity.soft_delete or _code(last).strip() in said:
+        return old
+    body = [*old.body.body, last]
+    return old.with_changes(body=old.body.with_changes(body=body))
 
 
 # --- Features that somebody wrote ---------------------------------------------------------------
@@ -288,12 +313,24 @@ def _add_test(graft: Graft, addition: Addition, node: Any, missing: set[str]) ->
         known = bound_name(each)
         if known in needed and known != name and not _fits(graft, known, each):
             return
-    if SECTION in "".join(_comments(node)) and any(
-        _title(node) in "".join(_comments(each)) for each in graft.body
-    ):
-        blank = cst.EmptyLine(indent=False)
-        node = node.with_changes(leading_lines=[blank, blank])
-    graft.insert(node, _where(graft, name))
+    _put(graft, node, _where(graft, name))
+
+
+def _put(graft: Graft, node: Any, place: int) -> None:
+    """Into its section, which begins with a comment above the first test."""
+    blanks = [cst.EmptyLine(indent=False)] * 2
+    order = [bound_name(each) for each in graft.donor.body]
+    titles = [_title(each) for each in graft.donor.body[: order.index(node.name.value) + 1]]
+    title = next(filter(None, reversed(titles)), None)
+    sections = {_title(each): i for i, each in enumerate(graft.body) if _title(each)}
+    if title in sections:
+        head = graft.body[sections[title]]
+        node = node.with_changes(leading_lines=blanks)
+        if place <= sections[title]:
+            place = sections[title]
+            node = node.with_changes(leading_lines=head.leading_lines)
+            graft.replace(head, head.with_changes(leading_lines=blanks))
+    graft.insert(node, place)
 
 
 def _fits(graft: Graft, name: str, given: Any) -> bool:
@@ -330,15 +367,10 @@ _FAMILIES = (
 )
 
 
-def _comments(node: Any) -> list[str]:
-    lines = getattr(node, "leading_lines", [])
-    return [line.comment.value for line in lines if line.comment]
-
-
-def _title(node: Any) -> str:
-    return next(
-        (each.rstrip(" -") for each in _comments(node) if each.startswith(SECTION)), SECTION
-    )
+def _title(node: Any) -> str | None:
+    """What a section begins with: `# --- Many -----`."""
+    lines = [line.comment.value for line in getattr(node, "leading_lines", []) if line.comment]
+    return next((line.rstrip(" -") for line in lines if line.startswith(SECTION)), None)
 
 
 def _code(node: cst.CSTNode) -> str:
