@@ -349,8 +349,8 @@ def _where(graft: Graft, name: str) -> int:
     alike = [
         i for i, each in enumerate(graft.body) if kind and re.match(kind, bound_name(each) or "")
     ]
-    if alike:
-        return alike[-1] + 1
+    if alike or kind == _OF_MANY:
+        return alike[-1] + 1 if alike else len(graft.body)
     order = [bound_name(each) for each in graft.donor.body]
     for before in filter(None, reversed(order[: order.index(name)])):
         old = graft.find(before)
@@ -359,10 +359,11 @@ def _where(graft: Graft, name: str) -> int:
     return len(graft.body)
 
 
+_OF_MANY = r"test_an_unknown_one_of_the_|test_\w+_of_an?_"
 _FAMILIES = (
     r"test_the_\w+_is_taken_once",
     r"test_filter_by_",
-    r"test_an_unknown_one_of_the_|test_\w+_of_an?_",
+    _OF_MANY,
     r"test_an_unknown_|test_a_\w+_(stays|goes)_with",
 )
 
