@@ -40,6 +40,14 @@ For other code, copy a template from app/cli/scaffold/templates to templates/new
 Try: [bold]python run.py new product name:str:200:unique price:decimal:10.2 stock:int=0[/]
 """
 
+ADD_FIELD_EPILOG = """
+Fields as in [bold]new[/]: python run.py new --help lists them. The rows that are there need
+something in them: a default (stock:int=0) or nothing (note:text:optional). In a terminal, you are
+asked otherwise. Code of yours stays to the letter, and the same again changes nothing.
+
+Try: [bold]python run.py add-field product weight:int=0 origin:str:100:optional[/]
+"""
+
 cli_app.add_typer(users.commands, name="user")
 
 
@@ -170,6 +178,26 @@ def copy_command(
     copy_feature(
         feature, new, plural=plural, dry_run=dry_run, migrates=not no_migrate, tests=not no_test
     )
+
+
+@cli_app.command("add-field", rich_help_panel="Features", epilog=ADD_FIELD_EPILOG)
+def add_field_command(
+    feature: Annotated[str, typer.Argument(metavar="FEATURE", help="product, products, Product.")],
+    fields: Annotated[
+        list[str] | None, typer.Argument(metavar="FIELD...", help="name:type:more, as in new.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the diff, and touch nothing.")
+    ] = False,
+    no_migrate: Annotated[
+        bool, typer.Option("--no-migrate", help="Leave the database as it is.")
+    ] = False,
+    no_test: Annotated[bool, typer.Option("--no-test", help="Do not run its tests.")] = False,
+) -> None:
+    """Add fields to a feature; the rows that are there stay."""
+    from app.cli.scaffold.adding import add_fields
+
+    add_fields(feature, fields or [], dry_run=dry_run, migrates=not no_migrate, tests=not no_test)
 
 
 @cli_app.command("remove", rich_help_panel="Features")

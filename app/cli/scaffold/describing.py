@@ -43,7 +43,7 @@ def _attributes(
     for field in fields:
         kinds.check_numbers(field)
         linked = field.type in ("ref", "many")
-        targets.append(_target(project, names, field) if linked else None)
+        targets.append(find_target(project, names, field) if linked else None)
     attributes: list[Attribute] = []
     known = {"users"} if owned else set[str]()  # tables that have another side of this entity
     pairs = list(zip(fields, targets, strict=True))
@@ -58,7 +58,7 @@ def _attributes(
     return tuple(attributes)
 
 
-def _target(project: Project, names: Names, field: Field) -> Model | None:
+def find_target(project: Project, names: Names, field: Field) -> Model | None:
     own = field.target in ("self", names.singular, names.plural)
     if own and field.type == "many":
         raise CommandError(f"{field.name}: many of the entity itself is not to be had; take a ref.")

@@ -75,7 +75,7 @@ def _context(project: Project, entity: Entity) -> dict[str, Any]:
         "targets": ordered,
         "many_targets": [each for each in ordered if each in {m.target for m in entity.manys}],
         "filtered": bool(filters),
-        "unique_sentence": _unique_sentence(entity),
+        "unique_sentence": unique_sentence(entity),
         "all_targets": ordered,
         "factories": sorted({(project.factory(each), f"make_{each.singular}") for each in ordered}),
         "parents": [each for each in entity.refs if not each.field.nullable],
@@ -115,7 +115,7 @@ def _change(entity: Entity) -> str:
     return f'{{"{one.name}": {"[]" if one.is_many else one.parent_json}}}'
 
 
-def _unique_sentence(entity: Entity) -> str:
+def unique_sentence(entity: Entity) -> str:
     names = [each.name.replace("_", " ") for each in entity.unique if each.keyed]
     if not names:
         return ""
