@@ -178,6 +178,19 @@ def remove_command(
     remove_features(feature or [], shop=examples, force=force, dry_run=dry_run)
 
 
+@cli_app.command("describe", rich_help_panel="Agents and tools")
+def describe_command(
+    feature: Annotated[
+        str | None, typer.Argument(metavar="FEATURE", help="This one alone.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Tell what is there: features, routes, fields, migrations, settings, last errors."""
+    from app.cli.showing import show
+
+    show(feature, as_json=as_json)
+
+
 @cli_app.command("migrate", context_settings={"ignore_unknown_options": True})  # for -1
 def migrate_command(
     revision: Annotated[
