@@ -191,6 +191,14 @@ def describe_command(
     show(feature, as_json=as_json)
 
 
+@cli_app.command("mcp", rich_help_panel="Agents and tools")
+def mcp_command() -> None:
+    """Serve coding agents, by the Model Context Protocol, on standard input and output."""
+    from app.cli.mcp_server import serve as serve_agents
+
+    serve_agents()
+
+
 @cli_app.command("migrate", context_settings={"ignore_unknown_options": True})  # for -1
 def migrate_command(
     revision: Annotated[
