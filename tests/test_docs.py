@@ -134,7 +134,7 @@ def test_every_command_is_one_of_the_command_line() -> None:
 def test_a_command_that_is_none_would_be_told() -> None:
     assert complaint_about("python run.py tets") == "there is no command tets"
     assert "No such option" in str(complaint_about("python run.py copy a b --dry"))
-    assert "Missing argument" in str(complaint_about("python run.py copy book"))
+    assert "Missing parameter" in str(complaint_about("python run.py copy book"))
 
 
 # --- Paths, routes, names --------------------------------------------------------------------

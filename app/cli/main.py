@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import serving, testing, users
+from app.cli import agents, serving, testing, users
 from app.cli.console import CommandError, console, explain
 from app.cli.schema import migrate
 from app.core.config import ROOT
@@ -38,6 +38,7 @@ Try: [bold]python run.py new product name:str:200:unique price:decimal:10.2 stoc
 """
 
 cli_app.add_typer(users.commands, name="user")
+cli_app.add_typer(agents.commands)
 
 
 @cli_app.callback()
@@ -176,27 +177,6 @@ def remove_command(
     from app.cli.scaffold.removing import remove_features
 
     remove_features(feature or [], shop=examples, force=force, dry_run=dry_run)
-
-
-@cli_app.command("describe", rich_help_panel="Agents and tools")
-def describe_command(
-    feature: Annotated[
-        str | None, typer.Argument(metavar="FEATURE", help="This one alone.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
-) -> None:
-    """Tell what is there: features, routes, fields, migrations, settings, last errors."""
-    from app.cli.showing import show
-
-    show(feature, as_json=as_json)
-
-
-@cli_app.command("mcp", rich_help_panel="Agents and tools")
-def mcp_command() -> None:
-    """Serve coding agents, by the Model Context Protocol, on standard input and output."""
-    from app.cli.mcp_server import serve as serve_agents
-
-    serve_agents()
 
 
 @cli_app.command("migrate", context_settings={"ignore_unknown_options": True})  # for -1
