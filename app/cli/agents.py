@@ -1,8 +1,13 @@
 """`python run.py describe`, `mcp` and `eval`: for those who look before they change something."""
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from app.core.config import ROOT
 
 commands = typer.Typer()
 PANEL = "For agents, and who works with them"
@@ -29,3 +34,20 @@ def mcp_command() -> None:
     from app.cli.mcp_server import serve
 
     serve()
+
+
+@commands.command("eval", rich_help_panel=PANEL)
+def eval_command(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Without one: list them.")
+    ] = None,
+    tree: Annotated[Path, typer.Option(metavar="PATH", help="What an agent left behind.")] = ROOT,
+    start: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Make the tree to begin with there.")
+    ] = None,
+) -> None:
+    """Grade what an agent made of a prompt: acceptance tests, as points."""
+    words = [name] if name else []
+    words += ["--tree", str(tree.resolve())]
+    words += ["--start", str(start.resolve())] if start else []
+    raise typer.Exit(subprocess.call([sys.executable, "-m", "tests.evals", *words], cwd=ROOT))
