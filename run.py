@@ -82,7 +82,7 @@ def go_on() -> int:
 
 
 def make_venv() -> None:
-    print("Making .venv ...", flush=True)
+    tell("Making .venv ...\n")
     # --clear: what is there belongs to a Python that is gone, the stamp included.
     code, words = call(sys.executable, "-m", "venv", "--clear", str(VENV))
     if code == 0:
@@ -104,15 +104,15 @@ def install() -> None:
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     )
-    print("Installing packages, this once ...", end="", flush=True)
+    tell("Installing packages, this once ...")
     words, count = [], 0
     assert process.stdout is not None
     for line in process.stdout:
         words.append(line)
-        if line.startswith(("Collecting", "Requirement already")) and sys.stdout.isatty():
+        if line.startswith(("Collecting", "Requirement already")) and sys.stderr.isatty():
             count += 1
-            print(f"\rInstalling packages, this once: {count} ", end="", flush=True)
-    print()
+            tell(f"\rInstalling packages, this once: {count} ")
+    tell("\n")
     if process.wait() == 0:
         STAMP.write_text(wanted(), "utf-8")
         return
@@ -151,6 +151,11 @@ def read(path: Path) -> str:
 def last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else "it did not say why."
+
+
+def tell(progress: str) -> None:
+    """On standard error: what the command itself prints may be JSON, or a protocol."""
+    print(progress, end="", file=sys.stderr, flush=True)
 
 
 def fail(message: str) -> int:

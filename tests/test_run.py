@@ -252,3 +252,8 @@ def test_a_taken_port_is_refused_before_anything_else(folder: Path) -> None:
         assert "is taken" in refused.output
         assert "python run.py --port" in refused.output
         assert len(refused.output.splitlines()) == 1
+
+
+def test_progress_leaves_standard_output_to_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    run_py.tell("Making .venv ...\n")
+    assert capsys.readouterr() == ("", "Making .venv ...\n")

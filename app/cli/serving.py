@@ -4,15 +4,14 @@ import errno
 import os
 import socket
 import sys
-import traceback
-from pathlib import Path
 from typing import Any
 
 import uvicorn
 
-from app.cli.console import CommandError, console, explain
+from app.cli.console import CommandError, console, explain, place_of, said_by
 from app.core import database
 from app.core.config import ROOT, get_settings
+from app.core.diagnostics import note_error
 from app.core.logging import configure_logging
 
 MAKE_ADMIN = "python run.py user create --username admin --email admin@example.com --admin"
@@ -59,30 +58,15 @@ def load_app() -> Any:
     try:
         from app.main import app
     except Exception as error:
-        where, line, code = _place_of(error)
-        explain(f"{where}, line {line}: {type(error).__name__}: {_said(error)}")
+        if get_settings().keeps_diagnostics:
+            note_error(error)
+        where, line, code = place_of(error)
+        explain(f"{where}, line {line}: {type(error).__name__}: {said_by(error)}")
         if code:
             print(f"    {code}", file=sys.stderr)
         print("  Save it mended, and the server starts again.", file=sys.stderr, flush=True)
         raise SystemExit(1) from None
     return app
-
-
-def _place_of(error: Exception) -> tuple[str, int, str]:
-    """File, line and code of the fault: the last place of ours that led to it."""
-    if isinstance(error, SyntaxError) and error.filename:
-        path, line, code = Path(error.filename), error.lineno or 0, (error.text or "").strip()
-    else:
-        frames = traceback.extract_tb(error.__traceback__)
-        ours = [frame for frame in frames if Path(frame.filename).is_relative_to(ROOT / "app")]
-        frame = (ours or frames)[-1]
-        path, line, code = Path(frame.filename), frame.lineno or 0, frame.line or ""
-    shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-    return str(shown), line, code
-
-
-def _said(error: Exception) -> str:
-    return str(error.msg if isinstance(error, SyntaxError) else error)
 
 
 def check_port(host: str, port: int) -> None:

@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     api_prefix: str = "/api/v1"
     docs_enabled: bool = True
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    diagnostics: bool | None = None  # None: in development only
+    slow_query_ms: int = Field(100, ge=1)
 
     # Database. Seconds, where it is a time.
     database_url: str = Field("sqlite:///./app.db", repr=False)
@@ -168,6 +170,10 @@ class Settings(BaseSettings):
         if self.migrate_on_start is None:
             return self.environment == "development"
         return self.migrate_on_start
+
+    @property
+    def keeps_diagnostics(self) -> bool:
+        return self.environment == "development" if self.diagnostics is None else self.diagnostics
 
     @property
     def url(self) -> URL:

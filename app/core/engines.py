@@ -16,6 +16,7 @@ from sqlalchemy.pool import StaticPool
 import app.core.columns  # noqa: F401 - how each database spells our column types
 from app.core.config import Settings
 from app.core.db_errors import is_away
+from app.core.diagnostics import watch
 
 # True once the running request has committed: from then on it must not be run again.
 has_committed: ContextVar[bool] = ContextVar("has_committed", default=False)
@@ -57,6 +58,8 @@ def make_engine(url: str, settings: Settings, *, read_only: bool = False, **opti
             "write_timeout": CONNECT_TIMEOUT,
         }
     engine = create_engine(url, **options)
+    if settings.keeps_diagnostics:
+        watch(engine, settings)
     if backend in ("mysql", "mariadb"):
         _configure_mysql(engine, settings, read_only)
     elif settings.db_statement_timeout:
@@ -83,6 +86,8 @@ def _make_sqlite_engine(
         connect_args={"check_same_thread": False, "timeout": settings.db_lock_timeout},
         **options,
     )
+    if settings.keeps_diagnostics:
+        watch(engine, settings)
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, record: Any) -> None:

@@ -67,3 +67,7 @@ def configure_logging(settings: Settings) -> None:
             },
         }
     )
+    if settings.keeps_diagnostics:
+        from app.core.diagnostics import ErrorNotes  # it needs `request_id`
+
+        logging.getLogger().addHandler(ErrorNotes())  # the call above took the last one away

@@ -99,7 +99,13 @@ class _Exchange:
         except ClientDisconnect:
             self.status = self.status or 499  # nobody is left to be answered
         except Exception:
-            logger.exception("%s %s failed", self.scope["method"], self.scope["path"])
+            operation = getattr(self.scope.get("route"), "name", None)
+            logger.exception(
+                "%s %s failed",
+                self.scope["method"],
+                self.scope["path"],
+                extra={"operation": operation} if operation else None,
+            )
             if self.status:
                 raise  # too late for an answer: the server closes the connection
             await self.answer(500, "Something went wrong here.")
