@@ -5,6 +5,7 @@ import re
 import sys
 import uuid
 from collections import Counter, defaultdict
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -113,7 +114,7 @@ def _place(frame: FrameType | None) -> str:
     while frame is not None:
         path = frame.f_code.co_filename
         if path.startswith(root):
-            parts = path.removeprefix(root).split(os.sep)
+            parts = Path(path.removeprefix(root)).parts
             if parts[0] in ("api", "services", "schemas", "models") and parts[-1] not in VERBS:
                 return f"app/{'/'.join(parts)}:{frame.f_lineno}"
         frame = frame.f_back

@@ -42,9 +42,9 @@ def whole(tree: Tree) -> Iterator[Fault]:
 
 @rule("R19", Point.API, "Routers are the house's, so a request runs in one thread")
 def one_hop(tree: Tree) -> Iterator[Fault]:
-    """`from app.core.routing import APIRouter`: its routes run from the session to the answer in one
-    thread. With FastAPI's own, threads wait for connections and requests that hold those wait for
-    threads: at about fifty requests at once the server stops."""
+    """`from app.core.routing import APIRouter`: its routes run from the session to the answer in
+    one thread. With FastAPI's own, threads wait for connections and requests that hold those wait
+    for threads: at about fifty requests at once the server stops."""
     from app.core.routing import OneHopRoute
 
     for module in tree.routers:
@@ -53,8 +53,8 @@ def one_hop(tree: Tree) -> Iterator[Fault]:
             line = source.line_of_value("router")
             for node in source.nodes:
                 if isinstance(node, ast.ImportFrom) and node.module == "fastapi":
-                    if any(alias.name == "APIRouter" for alias in node.names):
-                        line = node.lineno
+                    names = [alias.name for alias in node.names]
+                    line = node.lineno if "APIRouter" in names else line
             yield Fault(
                 source.name,
                 line,
@@ -65,8 +65,8 @@ def one_hop(tree: Tree) -> Iterator[Fault]:
 
 @rule("R20", Point.API, "Sessions come by SessionDep")
 def session_by_dependency(tree: Tree) -> Iterator[Fault]:
-    """There is one way to get a session, and it knows whether the request reads or writes, and closes
-    what it opened. A dependency of one's own opens a second session in the same request."""
+    """There is one way to get a session, and it knows whether the request reads or writes, and
+    closes what it opened. A dependency of one's own opens a second session in the same request."""
     from app.core.database import get_db
 
     for operation in tree.operations:
@@ -85,7 +85,7 @@ def session_by_dependency(tree: Tree) -> Iterator[Fault]:
                 yield Fault(
                     operation.source.name,
                     operation.line,
-                    f"{operation.endpoint.__name__} depends on {call.__name__}, which makes sessions",
+                    f"{operation.node.name} depends on {call.__name__}, which makes sessions",
                     "depend on SessionDep",
                 )
 
@@ -97,9 +97,9 @@ def _is_session(operation: Operation, name: str) -> bool:
 
 @rule("R21", Point.API, "Every answer has a schema")
 def answers(tree: Tree) -> Iterator[Fault]:
-    """The answer's type is what clients generate code from, what Swagger shows, and what keeps a new
-    column from being told to everybody. A bare `dict`, `Any` or nothing at all tells nothing. An
-    endpoint that returns a row names the schema: `response_model=ProductRead`."""
+    """The answer's type is what clients generate code from, what Swagger shows, and what keeps a
+    new column from being told to everybody. A bare `dict`, `Any` or nothing at all tells nothing.
+    An endpoint that returns a row names the schema: `response_model=ProductRead`."""
     for operation in tree.operations:
         for status, response in tree.described(operation).get("responses", {}).items():
             content = response.get("content", {}).get("application/json")
@@ -115,14 +115,14 @@ def answers(tree: Tree) -> Iterator[Fault]:
                     operation.source.name,
                     operation.line,
                     f"the answer of {operation.name} has no schema",
-                    "annotate it `-> Page[XRead]`, or name the schema of a row: response_model=XRead",
+                    "write `-> Page[XRead]`, or for a row its schema: response_model=XRead",
                 )
 
 
 @rule("R22", Point.API, "A router function is one call to one service method", Needs.APP)
 def one_call(tree: Tree) -> Iterator[Fault]:
-    """No query, no rule, no `if`: those belong to the service, where commands and tests find them as
-    well, and where they are in the same transaction."""
+    """No query, no rule, no `if`: those belong to the service, where commands and tests find them
+    as well, and where they are in the same transaction."""
     for operation in tree.operations:
         node = operation.node
         body = [each for each in node.body if not _is_docstring(each)]
@@ -158,9 +158,9 @@ def _queries(call: ast.Call) -> bool:
 
 @rule("R23", Point.API, "Endpoints are `def`, not `async def`")
 def synchronous(tree: Tree) -> Iterator[Fault]:
-    """The session is synchronous: in an `async def` each query stops the event loop, and with it every
-    other request of the process. `def` runs in a thread of its own. `--fix` takes the `async` away
-    where nothing is awaited."""
+    """The session is synchronous: in an `async def` each query stops the event loop, and with it
+    every other request of the process. `def` runs in a thread of its own. `--fix` takes the `async`
+    away where nothing is awaited."""
     for operation in tree.operations:
         if isinstance(operation.node, ast.AsyncFunctionDef) and _uses_session(operation):
             awaits = any(isinstance(each, ast.Await) for each in ast.walk(operation.node))
@@ -182,8 +182,8 @@ def _uses_session(operation: Operation) -> bool:
 
 @rule("R24", Point.API, "Creating answers 201, and what answers nothing 204")
 def statuses(tree: Tree) -> Iterator[Fault]:
-    """Clients, caches and `Idempotency-Key` go by them. FastAPI answers 200 where nothing is said, and
-    the text `null` where nothing is returned. `--fix` writes the status into the decorator."""
+    """Clients, caches and `Idempotency-Key` go by them. FastAPI answers 200 where nothing is said,
+    and the text `null` where nothing is returned. `--fix` writes the status into the decorator."""
     for operation in tree.operations:
         route: APIRoute = operation.route
         status, name = route.status_code or 200, operation.node.name
@@ -205,8 +205,8 @@ def statuses(tree: Tree) -> Iterator[Fault]:
 
 @rule("R25", Point.API, "Paths are plural nouns in small letters, without a slash at the end")
 def paths(tree: Tree) -> Iterator[Fault]:
-    """A slash at the end of a request is taken away before routing, so a route that is declared with
-    one is never reached: `@router.get("")`, not `"/"`."""
+    """A slash at the end of a request is taken away before routing, so a route that is declared
+    with one is never reached: `@router.get("")`, not `"/"`."""
     for operation in tree.operations:
         parts = [p for p in operation.path.split("/") if p and not p.startswith("{")]
         if operation.path.endswith("/"):

@@ -12,8 +12,8 @@ KNOWN = {"examples", "$ref", "enum", "const", "format", "default"}
 
 @rule("R43", Point.DOCS, "Each operation is described")
 def described(tree: Tree) -> Iterator[Fault]:
-    """The docstring of the endpoint is what Swagger shows and what generated clients carry: one sentence
-    that says more than the path does, such as who may, and what a 409 means."""
+    """The docstring of the endpoint is what Swagger shows and what generated clients carry: one
+    sentence that says more than the path does, such as who may, and what a 409 means."""
     for operation in tree.operations:
         if not tree.described(operation).get("description"):
             yield Fault(
@@ -27,8 +27,8 @@ def described(tree: Tree) -> Iterator[Fault]:
 
 @rule("R44", Point.DOCS, "Each field that must be sent has an example")
 def examples(tree: Tree) -> Iterator[Fault]:
-    """ "Try it out" at /docs sends the examples: with them, the first try works, before an audience as
-    well. Without one Swagger sends "string" and gets a 422."""
+    """ "Try it out" at /docs sends the examples: with them, the first try works, before an audience
+    as well. Without one Swagger sends "string" and gets a 422."""
     told = set()
     for operation in tree.operations:
         body = tree.described(operation).get("requestBody", {}).get("content", {})
@@ -73,8 +73,8 @@ def _fields(owner: ast.ClassDef) -> set[str]:
 
 @rule("R45", Point.DOCS, "Each router says what it is about")
 def tags(tree: Tree) -> Iterator[Fault]:
-    """The docstring of a router's module stands behind its tag at /docs and in the document; without a
-    tag, its operations stand under "default"."""
+    """The docstring of a router's module stands behind its tag at /docs and in the document;
+    without a tag, its operations stand under "default"."""
     for module in tree.routers:
         source = tree.sources.by_module[module.__name__]
         if not module.router.routes:

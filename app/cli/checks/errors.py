@@ -1,4 +1,5 @@
-"""Errors: all that can happen is documented, nothing is swallowed, the database decides conflicts."""
+"""Errors: all that can happen is documented, nothing is swallowed, the database decides
+conflicts."""
 
 import ast
 import builtins
@@ -15,9 +16,9 @@ FOLDERS = ("app/services", "app/api", "app/schemas", "app/models")
 
 @rule("R38", Point.ERRORS, "What a service raises is documented")
 def documented(tree: Tree) -> Iterator[Fault]:
-    """Most answers follow from the form of an operation: 404 from a path parameter, 409 from writing, 422
-    from input. What does not, such as a 429 or a 409 of a GET, the route names. Looked at is all
-    that the service's method raises, and what it calls."""
+    """Most answers follow from the form of an operation: 404 from a path parameter, 409 from
+    writing, 422 from input. What does not, such as a 429 or a 409 of a GET, the route names. Looked
+    at is all that the service's method raises, and what it calls."""
     from app.core import errors
 
     for operation in tree.operations:
@@ -39,8 +40,8 @@ def documented(tree: Tree) -> Iterator[Fault]:
 
 @rule("R39", Point.ERRORS, "What was answered in the tests is documented", Needs.RECORD)
 def answered(tree: Tree) -> Iterator[Fault]:
-    """Measured in the last run of the tests: a status that an operation gave and its documentation does
-    not know. Clients that were generated from the document do not expect it."""
+    """Measured in the last run of the tests: a status that an operation gave and its documentation
+    does not know. Clients that were generated from the document do not expect it."""
     for subject in tree.subjects:
         if not tree.operations_of(subject) or not tree.is_measured(subject):
             continue
@@ -59,8 +60,9 @@ def answered(tree: Tree) -> Iterator[Fault]:
 
 @rule("R40", Point.ERRORS, "Nothing catches broadly", Needs.SOURCES)
 def narrow(tree: Tree) -> Iterator[Fault]:
-    """`except Exception` takes a typo for a missing row, and a database that is away for an empty list.
-    Name what you expect: `except IntegrityError`. One that raises again what it caught is none."""
+    """`except Exception` takes a typo for a missing row, and a database that is away for an empty
+    list. Name what you expect: `except IntegrityError`. One that raises again what it caught is
+    none."""
     for source in tree.sources.below(*FOLDERS):
         for node in source.nodes:
             broad = isinstance(node, ast.ExceptHandler) and _is_broad(node.type)
@@ -93,8 +95,8 @@ def _raises_again(node: ast.AST) -> bool:
 
 @rule("R41", Point.ERRORS, "A service raises the errors of the house", Needs.SOURCES)
 def own_errors(tree: Tree) -> Iterator[Fault]:
-    """A ValueError is a 500 that tells nothing. NotFoundError, ConflictError, InvalidError and the others
-    of `app.core.errors` have a status, and a message that the client may read."""
+    """A ValueError is a 500 that tells nothing. NotFoundError, ConflictError, InvalidError and the
+    others of `app.core.errors` have a status, and a message that the client may read."""
     for source in tree.sources.below("app/services"):
         if not source.name.endswith("_service.py"):
             continue
@@ -115,8 +117,8 @@ def own_errors(tree: Tree) -> Iterator[Fault]:
 
 @rule("R42", Point.ERRORS, "The database decides conflicts", Needs.SOURCES)
 def decided_by_the_database(tree: Tree) -> Iterator[Fault]:
-    """Between looking whether a name is taken and writing it, somebody else takes it. A unique constraint
-    is exact, and its violation becomes a 409 by itself. So: no query followed by `raise
+    """Between looking whether a name is taken and writing it, somebody else takes it. A unique
+    constraint is exact, and its violation becomes a 409 by itself. So: no query followed by `raise
     ConflictError`."""
     for source in tree.sources.below("app/services"):
         if source.name.endswith("_service.py"):

@@ -154,7 +154,8 @@ class Functions:
 
 
 class _Way:
-    """Counts the commits along the ways through a function. A way ends where it returns or raises."""
+    """Counts the commits along the ways through a function. A way ends where it returns or
+    raises."""
 
     def __init__(self, functions: Functions, code: Code) -> None:
         self.functions = functions

@@ -16,10 +16,10 @@ from app.cli.checks.tree import Operation, Tree
 
 @rule("R36", Point.INDEXES, "Every foreign key has an index")
 def foreign_keys(tree: Tree) -> Iterator[Fault]:
-    """Deleting a parent looks for its children, and every list of a parent's children does: without an
-    index, in all rows. PostgreSQL and SQLite make none by themselves. An index that begins with the
-    column is one, and so are a unique constraint and a primary key. `--fix` writes `index=True` and
-    the migration."""
+    """Deleting a parent looks for its children, and every list of a parent's children does: without
+    an index, in all rows. PostgreSQL and SQLite make none by themselves. An index that begins with
+    the column is one, and so are a unique constraint and a primary key. `--fix` writes `index=True`
+    and the migration."""
     for table in tree.tables.values():
         for column in table.columns:
             if column.foreign_keys and column.name not in {each[0] for each in indexes(table)}:
@@ -35,9 +35,9 @@ def foreign_keys(tree: Tree) -> Iterator[Fault]:
 
 @rule("R37", Point.INDEXES, "What a list is filtered or sorted by has an index")
 def lists(tree: Tree) -> Iterator[Fault]:
-    """With a hundred rows nobody sees it; with a million, `?sort=price` reads them all for one page. A
-    list of what belongs to one parent needs the index of the parent alone. Search (`q`) has none:
-    it looks for a part of a text. `--fix` writes `index=True` and the migration."""
+    """With a hundred rows nobody sees it; with a million, `?sort=price` reads them all for one
+    page. A list of what belongs to one parent needs the index of the parent alone. Search (`q`) has
+    none: it looks for a part of a text. `--fix` writes `index=True` and the migration."""
     told = set()
     for operation in tree.operations:
         mapper = listed(tree, operation)
@@ -63,8 +63,8 @@ def lists(tree: Tree) -> Iterator[Fault]:
 def indexes(table: Table) -> list[list[str]]:
     """The columns of each index, those of constraints included."""
     unique = [each for each in table.constraints if isinstance(each, UniqueConstraint)]
-    named = [[column.name for column in each.columns] for each in (*table.indexes, *unique)]
-    return [*named, [column.name for column in table.primary_key.columns]]
+    found: list[Any] = [*table.indexes, *unique, table.primary_key]
+    return [[column.name for column in each.columns] for each in found]
 
 
 def listed(tree: Tree, operation: Operation) -> Mapper[Any] | None:
@@ -97,7 +97,8 @@ def _wanted(params: Any) -> Iterator[tuple[str, str]]:
 
 
 def _is_scoped(tree: Tree, operation: Operation, mapper: Mapper[Any]) -> bool:
-    """Whether the service asks for the rows of one parent: `where(Review.product_id == product.id)`."""
+    """Whether the service asks for the rows of one parent: `where(Review.product_id ==
+    product.id)`."""
     keys = {f"{mapper.class_.__name__}.{c.key}" for c in mapper.columns if c.foreign_keys}
     for code in tree.functions.service_calls(operation.source, operation.node):
         if any(dotted(node.left) in keys for node in _comparisons(code)):

@@ -22,8 +22,8 @@ def on_base(tree: Tree) -> Iterator[Fault]:
     for source in tree.sources.below("app/models"):
         module = importlib.import_module(source.module)
         for name, node in source.classes.items():
-            cls = getattr(module, name, None)
-            if "__tablename__" in vars(cls or object) and not issubclass(cls, Base):
+            cls: type[object] = getattr(module, name, object)
+            if "__tablename__" in vars(cls) and not issubclass(cls, Base):
                 yield Fault(
                     source.name,
                     node.lineno,
@@ -34,28 +34,29 @@ def on_base(tree: Tree) -> Iterator[Fault]:
 
 @rule("R02", Point.MODEL, "Columns and relationships are typed: Mapped[...]", Needs.SOURCES)
 def typed(tree: Tree) -> Iterator[Fault]:
-    """`name: Mapped[str] = mapped_column(...)` tells the type checker, the editor and SQLAlchemy the
-    same: the type, and whether it may be null. `name = Column(...)` tells the database only."""
+    """`name: Mapped[str] = mapped_column(...)` tells the type checker, the editor and SQLAlchemy
+    the same: the type, and whether it may be null. `name = Column(...)` tells the database only."""
     for source in tree.sources.below("app/models"):
         for owner in source.classes.values():
             for node in owner.body:
                 if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
                     made = last_name(node.value.func)
+                    better = "mapped_column" if made == "Column" else made
                     if made in ("Column", "mapped_column", "relationship"):
                         name = ast.unparse(node.targets[0])
                         yield Fault(
                             source.name,
                             node.lineno,
                             f"{owner.name}.{name} has no type",
-                            f"write `{name}: Mapped[...] = {made.replace('Column', 'mapped_column')}"
-                            "(...)`, with `| None` inside when it may be null",
+                            f"write `{name}: Mapped[...] = {better}(...)`, with `| None` inside "
+                            "when it may be null",
                         )
 
 
 @rule("R03", Point.MODEL, "Tables are plural")
 def plural_table(tree: Tree) -> Iterator[Fault]:
-    """Table, router file, URL and tag have one name, the plural; model, schemas and service have the
-    singular. Then one search finds all of a feature, and `copy` can rename it."""
+    """Table, router file, URL and tag have one name, the plural; model, schemas and service have
+    the singular. Then one search finds all of a feature, and `copy` can rename it."""
     for mapper in tree.mappers:
         table = str(mapper.local_table.name)  # type: ignore[attr-defined]
         last = table.rpartition("_")[2]
@@ -73,8 +74,8 @@ def plural_table(tree: Tree) -> Iterator[Fault]:
 
 @rule("R04", Point.MODEL, "A feature's rows know when they were made and changed")
 def timestamps(tree: Tree) -> Iterator[Fault]:
-    """`TimestampMixin` brings `created_at` and `updated_at`, which lists are sorted by and people ask
-    for on the day that something went wrong. They cannot be filled in later."""
+    """`TimestampMixin` brings `created_at` and `updated_at`, which lists are sorted by and people
+    ask for on the day that something went wrong. They cannot be filled in later."""
     for subject in tree.subjects:
         mapper = tree.mapper_of(subject.model)
         if not subject.is_feature or mapper is None:
@@ -92,8 +93,9 @@ def timestamps(tree: Tree) -> Iterator[Fault]:
 
 @rule("R05", Point.MODEL, "Column types mean the same on every database")
 def portable_types(tree: Tree) -> Iterator[Fault]:
-    """MySQL makes no `String` without a length. A `DateTime` is stored without its zone by SQLite and
-    MySQL and comes back as another moment: `Mapped[datetime]` is a moment in UTC on all of them."""
+    """MySQL makes no `String` without a length. A `DateTime` is stored without its zone by SQLite
+    and MySQL and comes back as another moment: `Mapped[datetime]` is a moment in UTC on all of
+    them."""
     for table in tree.tables.values():
         for column in table.columns:
             file, line = tree.place_of(table.name, column.name)

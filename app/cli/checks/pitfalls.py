@@ -31,9 +31,9 @@ LAYERS = {
 
 @rule("R50", Point.PITFALLS, "No SQL is built from strings", Needs.SOURCES)
 def built_sql(tree: Tree) -> Iterator[Fault]:
-    """A value in the text of a statement can end it and begin another one. `select()` binds values by
-    itself; written SQL takes them as parameters: `text("... WHERE name = :name")`,
-    `{"name": name}`."""
+    """A value in the text of a statement can end it and begin another one. `select()` binds values
+    by itself; written SQL takes them as parameters: `text("... WHERE name = :name")`, `{"name":
+    name}`."""
     for source in tree.sources.below("app"):
         for node in source.nodes:
             if not isinstance(node, ast.Call) or last_name(node.func) not in RUNS_SQL:
@@ -83,8 +83,8 @@ def _local(source: Source, node: ast.expr) -> ast.expr | None:
 
 @rule("R51", Point.PITFALLS, "No SELECT *", Needs.SOURCES)
 def select_star(tree: Tree) -> Iterator[Fault]:
-    """It fetches what nobody asked for, secrets and long texts included, and breaks when a migration adds
-    a column. `select(Product)`, or the columns by name."""
+    """It fetches what nobody asked for, secrets and long texts included, and breaks when a
+    migration adds a column. `select(Product)`, or the columns by name."""
     for source in tree.sources.below("app"):
         for call in (n for n in source.nodes if isinstance(n, ast.Call)):
             if last_name(call.func) not in RUNS_SQL:
@@ -97,30 +97,39 @@ def select_star(tree: Tree) -> Iterator[Fault]:
 
 @rule("R52", Point.PITFALLS, "A session is not kept, and not shared", Needs.SOURCES)
 def kept_sessions(tree: Tree) -> Iterator[Fault]:
-    """A session belongs to one request and one thread. One of the module or of an object serves many at
-    once, who see each other's half-done work; one that is handed over to a thread or to `later` is
-    closed before it is used."""
+    """A session belongs to one request and one thread. One of the module or of an object serves
+    many at once, who see each other's half-done work; one that is handed over to a thread or to
+    `later` is closed before it is used."""
     for source in tree.sources.below(*REQUEST):
         for value in source.values.values():
-            for call in (value,) if isinstance(value, ast.Call) else ():
-                made = dotted(call.func)
-                if last_name(call.func) in MAKERS - {"create_engine"} or OPENERS.search(made):
-                    yield _kept(source, value, "a session of the module is shared by all requests")
+            if isinstance(value, ast.Call) and _makes_session(value):
+                yield _kept(source, value, "a session of the module is shared by all requests")
         for node in source.nodes:
-            if isinstance(node, ast.Assign) and _is_session(node.value):
-                if any(isinstance(target, ast.Attribute) for target in node.targets):
-                    kept = ast.unparse(node.targets[0])
-                    if not kept.startswith("request.state."):
-                        yield _kept(source, node, f"{kept} keeps a session")
-            elif isinstance(node, ast.Call) and last_name(node.func) in HANDS_OVER:
-                given = [*node.args, *(keyword.value for keyword in node.keywords)]
-                given += [each for tuple_ in given for each in getattr(tuple_, "elts", ())]
-                if any(map(_is_session, given)):
-                    what = f"{last_name(node.func)}() gets a session that is closed by then"
-                    yield _kept(source, node, what)
-            elif isinstance(node, Function) and any(map(_caches, node.decorator_list)):
-                if any(each.arg == "db" for each in node.args.args):
-                    yield _kept(source, node, f"the cache of {node.name} keeps sessions")
+            if what := _keeps_session(node):
+                yield _kept(source, node, what)
+
+
+def _makes_session(call: ast.Call) -> bool:
+    by_name = last_name(call.func) in MAKERS - {"create_engine", "sessionmaker"}
+    made_at_once = isinstance(call.func, ast.Call) and last_name(call.func.func) == "sessionmaker"
+    return by_name or made_at_once or bool(OPENERS.search(dotted(call.func)))
+
+
+def _keeps_session(node: ast.AST) -> str:
+    """How it keeps one, in words."""
+    if isinstance(node, ast.Assign) and _is_session(node.value):
+        kept = next((ast.unparse(t) for t in node.targets if isinstance(t, ast.Attribute)), "")
+        # The state of a request ends with it.
+        return f"{kept} keeps a session" if kept and not kept.startswith("request.state.") else ""
+    if isinstance(node, ast.Call) and last_name(node.func) in HANDS_OVER:
+        given = [*node.args, *(keyword.value for keyword in node.keywords)]
+        given += [each for several in given for each in getattr(several, "elts", ())]
+        if any(map(_is_session, given)):
+            return f"{last_name(node.func)}() gets a session that is closed by then"
+    is_cached = isinstance(node, Function) and any(map(_caches, node.decorator_list))
+    if isinstance(node, Function) and is_cached and any(a.arg == "db" for a in node.args.args):
+        return f"the cache of {node.name} keeps sessions"
+    return ""
 
 
 def _kept(source: Source, node: ast.AST, what: str) -> Fault:
@@ -139,8 +148,8 @@ def _caches(node: ast.AST) -> bool:
 
 @rule("R53", Point.PITFALLS, "No statement runs for each row", Needs.RECORD)
 def n_plus_one(tree: Tree) -> Iterator[Fault]:
-    """Measured in the last run of the tests: the same statement ran as often as an answer has rows. With
-    three rows it is fast; with a hundred in a page, the list takes a hundred times as long."""
+    """Measured in the last run of the tests: the same statement ran as often as an answer has rows.
+    With three rows it is fast; with a hundred in a page, the list takes a hundred times as long."""
     for subject in tree.subjects:
         modules = tree.tests_of(subject)
         if not tree.operations_of(subject) or not tree.is_measured(subject):
@@ -183,9 +192,9 @@ EXAMPLE = re.compile(r"example|change|password|secret|your|xxx|\*\*\*|\.\.\.", r
 
 @rule("R54", Point.PITFALLS, "No credentials are in git", Needs.SOURCES)
 def credentials(tree: Tree) -> Iterator[Fault]:
-    """Whoever has had the repository once has them for ever: a later commit takes nothing back. Looked at
-    is what git knows: files that are private by their name, and keys and passwords in the others.
-    One that was there is to be changed, not only deleted."""
+    """Whoever has had the repository once has them for ever: a later commit takes nothing back.
+    Looked at is what git knows: files that are private by their name, and keys and passwords in the
+    others. One that was there is to be changed, not only deleted."""
     for name in (git("ls-files", "-z") or "").split("\0"):
         path = tree.root / name
         if PRIVATE.search(name):
@@ -223,9 +232,9 @@ def _credential(line: str) -> str:
 
 @rule("R55", Point.PITFALLS, "No list is unbounded")
 def unbounded(tree: Tree) -> Iterator[Fault]:
-    """A table grows. A route that answers all its rows, and a method that loads them all, work until the
-    day when memory and the client's patience end. A list is a Page; what is short by nature has a
-    limit all the same."""
+    """A table grows. A route that answers all its rows, and a method that loads them all, work
+    until the day when memory and the client's patience end. A list is a Page; what is short by
+    nature has a limit all the same."""
     for operation in tree.operations:
         if operation.method == "GET" and _answers_array(tree, operation):
             yield Fault(
@@ -259,14 +268,14 @@ def _answers_array(tree: Tree, operation: object) -> bool:
 
 
 def _fetch_of_all(node: Function) -> int:
+    """The line of `....all()` or `list(db.scalars(...))`; 0 for none."""
     for call in calls(node):
-        if last_name(call.func) == "all" and isinstance(call.func, ast.Attribute):
-            inner = call.func.value
-            if isinstance(inner, ast.Call):
-                return call.lineno
-        if dotted(call.func) == "list" and call.args:
-            if any(last_name(each.func) == "scalars" for each in calls(call.args[0])):
-                return call.lineno
+        chained = isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Call)
+        listed = dotted(call.func) == "list" and any(
+            last_name(each.func) == "scalars" for argument in call.args for each in calls(argument)
+        )
+        if listed or (chained and last_name(call.func) == "all"):
+            return call.lineno
     return 0
 
 
@@ -295,8 +304,8 @@ def guarded(tree: Tree) -> Iterator[Fault]:
 
 @rule("R57", Point.PITFALLS, "A GET that writes says so")
 def writing_gets(tree: Tree) -> Iterator[Fault]:
-    """A GET has a session for reading: no transaction, and writing in it is an error. One that counts a
-    view declares `dependencies=[Writes]`; most that write should be a POST."""
+    """A GET has a session for reading: no transaction, and writing in it is an error. One that
+    counts a view declares `dependencies=[Writes]`; most that write should be a POST."""
     from app.api.deps import writes
 
     for operation in tree.operations:
@@ -314,9 +323,9 @@ def writing_gets(tree: Tree) -> Iterator[Fault]:
 
 @rule("R58", Point.PITFALLS, "Imports point one way", Needs.SOURCES)
 def one_way(tree: Tree) -> Iterator[Fault]:
-    """api -> services -> schemas -> models -> core. Then a service can be called by a command and a test,
-    a model can be read without the services, and nothing imports in circles. Imports of a type
-    checker (`TYPE_CHECKING`) count as well."""
+    """api -> services -> schemas -> models -> core. Then a service can be called by a command and a
+    test, a model can be read without the services, and nothing imports in circles. Imports of a
+    type checker (`TYPE_CHECKING`) count as well."""
     for source in tree.sources.below("app"):
         layer = source.name.split("/")[1].removesuffix(".py")
         allowed = LAYERS.get(layer, set()) | {layer}

@@ -1,4 +1,5 @@
-"""What `python run.py check` prints: for people a table and a line for each fault; for programs JSON."""
+"""What `python run.py check` prints: for people a table and a line for each fault; for programs
+JSON."""
 
 import json
 from textwrap import dedent
@@ -21,10 +22,19 @@ OWN = {
     BROKEN: ("The app starts", "Rules about tables, schemas and routes look at the imported app."),
     SILENCED: (
         "A silence is needed, and says why",
-        "`# check: R07 because ...` silences one rule at one line: its own or, where it stands alone, "
-        "the next one. One without a reason silences nothing; one that nothing needs any more hides "
-        "the next fault.",
+        """`# check: R07 because it is so` silences one rule at one line: its own or, where the
+        comment stands alone, the next one. One without a reason silences nothing; one that nothing
+        needs any more would hide the next fault.""",
     ),
+}
+SHORT = {
+    Point.MIGRATION: "Migr",
+    Point.SERVICE: "Serv",
+    Point.SCHEMAS: "Schem",
+    Point.INDEXES: "Index",
+    Point.ERRORS: "Err",
+    Point.RELATIONSHIPS: "Relat",
+    Point.PITFALLS: "Pitf",
 }
 RUN_TESTS = "python run.py test"
 
@@ -32,10 +42,11 @@ RUN_TESTS = "python run.py test"
 def show(report: Report, only: str | None) -> None:
     subjects = [each for each in report.tree.subjects if only in (None, each.name)]
     if console.is_terminal or only is None:
-        table = Table(box=None, pad_edge=False, padding=(0, 1))
-        table.add_column("")
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+        table.add_column("", no_wrap=True, min_width=max(len(each.name) for each in subjects))
         for point in Point:
-            table.add_column(point.value, justify="center", no_wrap=True)
+            name = point.value if console.width >= 110 else SHORT.get(point, point.value)
+            table.add_column(name, justify="center", no_wrap=True)
         for subject in subjects:
             marks = [MARKS[state(report, subject, point)] for point in Point]
             table.add_row(subject.name, *marks)
@@ -114,7 +125,7 @@ def explain_rule(name: str) -> None:
     if name not in RULES and name not in OWN:
         raise UsageError(f"There is no rule {name}. All of them: python run.py check --rules")
     if name in OWN:
-        title, paragraph = OWN[name]
+        title, paragraph = OWN[name][0], " ".join(OWN[name][1].split())
         point: str = "Any file"
     else:
         rule = RULES[name]

@@ -15,12 +15,12 @@ EAGER = ("selectin", "joined", "subquery", "immediate")
 
 @rule("R46", Point.RELATIONSHIPS, "A foreign key has a relationship, on both sides")
 def both_sides(tree: Tree) -> Iterator[Fault]:
-    """A number alone cannot be joined, loaded or shown by name, and each service writes its own query for
-    it. `back_populates` on both sides keeps the two lists in step, in memory as well."""
+    """A number alone cannot be joined, loaded or shown by name, and each service writes its own
+    query for it. `back_populates` on both sides keeps the two lists in step, in memory as well."""
     for mapper in tree.mappers:
         source, model = tree.sources.of(mapper.class_), mapper.class_.__name__
         related = {column for each in mapper.relationships for column in each.local_columns}
-        for column in mapper.local_table.columns:  # type: ignore[attr-defined]
+        for column in mapper.local_table.columns:
             if column.foreign_keys and column not in related:
                 name = column.name.removesuffix("_id")
                 file, line = tree.place_of(column.table.name, column.name)
@@ -44,9 +44,9 @@ def both_sides(tree: Tree) -> Iterator[Fault]:
 
 @rule("R47", Point.RELATIONSHIPS, "A foreign key says what a delete does")
 def on_delete(tree: Tree) -> Iterator[Fault]:
-    """`CASCADE`: it goes with its parent. `SET NULL`: it stays without one, so it may be null. `RESTRICT`:
-    a parent that has some cannot be deleted. Without a word, the first delete of a parent is a 409
-    that nobody has thought of."""
+    """`CASCADE`: it goes with its parent. `SET NULL`: it stays without one, so it may be null.
+    `RESTRICT`: a parent that has some cannot be deleted. Without a word, the first delete of a
+    parent is a 409 that nobody has thought of."""
     for table in tree.tables.values():
         for column in table.columns:
             for key in column.foreign_keys:
@@ -67,8 +67,8 @@ def on_delete(tree: Tree) -> Iterator[Fault]:
 
 @rule("R48", Point.RELATIONSHIPS, "A delete is left to the database")
 def passive(tree: Tree) -> Iterator[Fault]:
-    """Without `passive_deletes`, SQLAlchemy loads all children to delete a parent, and writes null into
-    each: a thousand statements, or an error where the key may not be null."""
+    """Without `passive_deletes`, SQLAlchemy loads all children to delete a parent, and writes null
+    into each: a thousand statements, or an error where the key may not be null."""
     for mapper in tree.mappers:
         for relation in mapper.relationships:
             if (
@@ -86,9 +86,9 @@ def passive(tree: Tree) -> Iterator[Fault]:
 
 @rule("R49", Point.RELATIONSHIPS, "A list loads what it shows")
 def loads(tree: Tree) -> Iterator[Fault]:
-    """A list whose schema shows other rows asks for each of them by itself, unless the statement says how
-    they are loaded: `select(Order).options(selectinload(Order.items))`. Looked at is the schema of
-    the answer, and all loader options that the service's method names."""
+    """A list whose schema shows other rows asks for each of them by itself, unless the statement
+    says how they are loaded: `select(Order).options(selectinload(Order.items))`. Looked at is the
+    schema of the answer, and all loader options that the service's method names."""
     for operation in tree.operations:
         answer = operation.route.response_model
         shown = item_of(answer)

@@ -1,5 +1,6 @@
 """Schemas: what goes in fits its column, what may be null is optional, no secret comes out."""
 
+import importlib
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -95,15 +96,11 @@ class Pair:
 
 
 def pairs(tree: Tree) -> list[Pair]:
-    if not hasattr(tree, "pairs"):
-        tree.pairs = list(_pairs(tree))  # type: ignore[attr-defined]
-    found: list[Pair] = tree.pairs  # type: ignore[attr-defined]
-    return found
+    return tree.once(_pairs)
 
 
-def _pairs(tree: Tree) -> Iterator[Pair]:
-    import importlib
-
+def _pairs(tree: Tree) -> list[Pair]:
+    found = []
     for source in tree.sources.below("app/schemas"):
         for name in source.classes:
             match = NAMED.fullmatch(name)
@@ -111,7 +108,8 @@ def _pairs(tree: Tree) -> Iterator[Pair]:
             if match and mapper:
                 schema = getattr(importlib.import_module(source.module), name)
                 if issubclass(schema, BaseModel):
-                    yield Pair(source, schema, mapper, match[2])
+                    found.append(Pair(source, schema, mapper, match[2]))
+    return found
 
 
 @lru_cache
@@ -197,9 +195,9 @@ def _width(pattern: str | None) -> int | None:
     "R28", Point.SCHEMAS, "What may be null in the table may be left out, and nothing else is null"
 )
 def nullable(tree: Tree) -> Iterator[Fault]:
-    """A column that may be null is optional in Create, and `| None` in Read, where the first null would
-    else turn the whole list into a 500. One that may not be null takes no null: `= left_out()` lets
-    an update leave it out."""
+    """A column that may be null is optional in Create, and `| None` in Read, where the first null
+    would else turn the whole list into a 500. One that may not be null takes no null: `=
+    left_out()` lets an update leave it out."""
     for pair in pairs(tree):
         for name, column in pair.columns():
             if not pair.own(name):
@@ -222,8 +220,8 @@ def nullable(tree: Tree) -> Iterator[Fault]:
 
 @rule("R29", Point.SCHEMAS, "An answer carries types and no rules")
 def lenient(tree: Tree) -> Iterator[Fault]:
-    """Rules change, and rows stay. What was stored under yesterday's rule, or by hand, must not turn a
-    list of a hundred into a 500: the rules stand in Create and Update."""
+    """Rules change, and rows stay. What was stored under yesterday's rule, or by hand, must not
+    turn a list of a hundred into a 500: the rules stand in Create and Update."""
     for pair in pairs(tree):
         if pair.is_input:
             continue
@@ -240,13 +238,14 @@ def lenient(tree: Tree) -> Iterator[Fault]:
 
 @rule("R30", Point.SCHEMAS, "No answer shows a secret")
 def no_secrets(tree: Tree) -> Iterator[Fault]:
-    """Passwords, their hashes and other secrets leave the database for nobody. Looked at are the answers
-    of all operations in the OpenAPI document, and the columns that a model marks as hidden."""
+    """Passwords, their hashes and other secrets leave the database for nobody. Looked at are the
+    answers of all operations in the OpenAPI document, and the columns that a model marks as
+    hidden."""
     components = tree.document["components"]["schemas"]
     hidden = {p.schema.__name__: p.mapper for p in pairs(tree)}
     for name in sorted(_answered(tree)):
         mapper = hidden.get(name)
-        columns = mapper.local_table.columns if mapper else ()  # type: ignore[attr-defined]
+        columns = mapper.local_table.columns if mapper else ()
         secret = {column.key for column in columns if column.info.get("hidden")}
         for field in components.get(name, {}).get("properties", {}):
             if field in secret or SECRET.search(field):
@@ -285,9 +284,9 @@ def _named(value: Any) -> list[str]:
 
 @rule("R31", Point.SCHEMAS, "The fields of a schema are those of its model")
 def known_fields(tree: Tree) -> Iterator[Fault]:
-    """`Product(**data.model_dump())` fails for a field that the model has not, and an answer for one that
-    the row has not: both are a 500 at the first request. A field that the service takes out, such as
-    a password to be hashed, is named there."""
+    """`Product(**data.model_dump())` fails for a field that the model has not, and an answer for
+    one that the row has not: both are a 500 at the first request. A field that the service takes
+    out, such as a password to be hashed, is named there."""
     for pair in pairs(tree):
         for name in pair.schema.model_fields:
             if not pair.own(name) or hasattr(pair.mapper.class_, name):

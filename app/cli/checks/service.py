@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from app.cli.checks.functions import Code
 from app.cli.checks.rules import Fault, Needs, Point, rule
-from app.cli.checks.sources import Function, Source, calls, dotted, last_name
+from app.cli.checks.sources import Function, Source, calls, dotted, imported, last_name
 from app.cli.checks.tree import Tree
 
 MAKERS = {"Session", "sessionmaker", "SessionLocal", "scoped_session", "create_engine"}
@@ -44,8 +44,8 @@ def static(tree: Tree) -> Iterator[Fault]:
 
 @rule("R12", Point.SERVICE, "A use case takes its session first", Needs.SOURCES)
 def session_first(tree: Tree) -> Iterator[Fault]:
-    """`db: Session` comes first, then the user, ids, and `data` or `params`: who calls one knows how to
-    call all, and a session that is passed is one that somebody owns."""
+    """`db: Session` comes first, then the user, ids, and `data` or `params`: who calls one knows
+    how to call all, and a session that is passed is one that somebody owns."""
     for source, owner, node in use_cases(tree):
         arguments = [a for a in node.args.posonlyargs + node.args.args if a.arg != "self"]
         names = [a.arg for a in arguments]
@@ -62,16 +62,18 @@ def session_first(tree: Tree) -> Iterator[Fault]:
 
 @rule("R13", Point.SERVICE, "A service knows nothing of HTTP", Needs.SOURCES)
 def no_http(tree: Tree) -> Iterator[Fault]:
-    """It is called by routers, commands, seeds and tests alike. What goes wrong it says with the errors
-    of `app.core.errors`; one place turns those into problem documents. An HTTPException would
-    go past that."""
+    """It is called by routers, commands, seeds and tests alike. What goes wrong it says with the
+    errors of `app.core.errors`; one place turns those into problem documents. An HTTPException
+    would go past that."""
     for source in tree.sources.below("app/services"):
         for node in source.nodes:
-            for module in _imported(node):
+            if not isinstance(node, ast.Import | ast.ImportFrom):
+                continue
+            for module in imported(node):
                 if module.split(".")[0] in ("fastapi", "starlette"):
                     yield Fault(
                         source.name,
-                        node.lineno,  # type: ignore[attr-defined]
+                        node.lineno,
                         f"it imports {module}",
                         "raise NotFoundError, ConflictError, ... of app.core.errors instead",
                     )
@@ -79,8 +81,8 @@ def no_http(tree: Tree) -> Iterator[Fault]:
 
 @rule("R14", Point.SERVICE, "A use case commits once", Needs.SOURCES)
 def commits_once(tree: Tree) -> Iterator[Fault]:
-    """All of it is there or nothing. Between two commits the process can be killed, and half a use case
-    stays for ever; a retry after a deadlock would do the first half twice. Counted are `save`,
+    """All of it is there or nothing. Between two commits the process can be killed, and half a use
+    case stays for ever; a retry after a deadlock would do the first half twice. Counted are `save`,
     `remove` and all else that commits, along each way through the method and what it calls."""
     for source, owner, node in use_cases(tree):
         code = Code(f"{owner.name}.{node.name}", source)
@@ -89,15 +91,15 @@ def commits_once(tree: Tree) -> Iterator[Fault]:
                 source.name,
                 _last_commit(tree, code),
                 f"{owner.name}.{node.name} commits more than once",
-                "change the rows, and commit them all with one save() or db.commit() as the last step",
+                "change the rows, and commit all with one save() or db.commit() as the last step",
             )
 
 
 @rule("R15", Point.SERVICE, "What a request writes is committed")
 def commits(tree: Tree) -> Iterator[Fault]:
-    """`get_db` owns the session's life only: leaving it rolls back what was not committed. A use case
-    behind POST, PUT, PATCH or DELETE that does not commit answers 200 and stores nothing; so does
-    one that ends with `db.flush()`."""
+    """`get_db` owns the session's life only: leaving it rolls back what was not committed. A use
+    case behind POST, PUT, PATCH or DELETE that does not commit answers 200 and stores nothing; so
+    does one that ends with `db.flush()`."""
     for operation in tree.operations:
         if operation.method == "GET":
             continue
@@ -118,9 +120,9 @@ def commits(tree: Tree) -> Iterator[Fault]:
 
 @rule("R16", Point.SERVICE, "No session is made by hand", Needs.SOURCES)
 def given_session(tree: Tree) -> Iterator[Fault]:
-    """A request has one session: SessionDep makes, passes and closes it. One that a feature makes is a
-    second connection and a second transaction, which sees nothing of the first and waits for its
-    locks. What runs after the answer (`later(function, ...)`) opens a `session_scope()`."""
+    """A request has one session: SessionDep makes, passes and closes it. One that a feature makes
+    is a second connection and a second transaction, which sees nothing of the first and waits for
+    its locks. What runs after the answer (`later(function, ...)`) opens a `session_scope()`."""
     after = _run_later(tree)
     for source in tree.sources.below("app/services", "app/api", "app/schemas", "app/models"):
         for name, node in source.functions.items():
@@ -138,8 +140,8 @@ def given_session(tree: Tree) -> Iterator[Fault]:
 
 @rule("R17", Point.SERVICE, "Statements are select(), not query()", Needs.SOURCES)
 def select_only(tree: Tree) -> Iterator[Fault]:
-    """`db.query()` is the old way. It is not typed, and `paginate`, `get_or_404` and loader options are
-    written for `select()`."""
+    """`db.query()` is the old way. It is not typed, and `paginate`, `get_or_404` and loader options
+    are written for `select()`."""
     for source in tree.sources.below("app/services", "app/api", "app/models"):
         for node in source.nodes:
             if isinstance(node, ast.Call) and dotted(node.func) in ("db.query", "session.query"):
@@ -152,19 +154,14 @@ def select_only(tree: Tree) -> Iterator[Fault]:
                 )
 
 
-def _imported(node: ast.AST) -> list[str]:
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    return [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-
-
 def _last_commit(tree: Tree, code: Code) -> int:
     found = [c.lineno for c in calls(code.node) if tree.functions.commits_of_call(code, c)]
     return max(found, default=code.node.lineno)
 
 
 def _run_later(tree: Tree) -> set[str]:
-    """The functions that are handed over to run once the answer is out, and have no request's session."""
+    """The functions that are handed over to run once the answer is out, and have no request's
+    session."""
     found = set()
     for source in tree.sources.below("app/services"):
         for node in source.nodes:

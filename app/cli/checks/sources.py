@@ -86,9 +86,8 @@ class Source:
         for node in self.tree.body:
             if isinstance(node, ast.Assign):
                 found |= {t.id: node.value for t in node.targets if isinstance(t, ast.Name)}
-            elif isinstance(node, ast.AnnAssign) and node.value is not None:
-                if isinstance(node.target, ast.Name):
-                    found[node.target.id] = node.value
+            elif isinstance(node, ast.AnnAssign) and node.value and _name(node.target):
+                found[_name(node.target)] = node.value
         return found
 
     def line_of(self, owner: str, attribute: str = "") -> int:
@@ -117,8 +116,8 @@ def find_silences(text: str) -> list[Silence]:
     found, lines = [], text.splitlines()
     for number, line in enumerate(lines, 1):
         match = SILENCE.search(line) if "check:" in line else None
-        if not match:
-            continue
+        if not match or line[: match.start()].count('"') % 2:
+            continue  # none, or one inside of a string
         covered = [number]
         if line[: match.start()].strip() == "":
             following = range(number, len(lines))
@@ -140,6 +139,13 @@ def dotted(node: ast.AST) -> str:
 def last_name(node: ast.AST) -> str:
     """`execute` of `db.execute`, and of `get(x).execute`."""
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def imported(node: ast.Import | ast.ImportFrom) -> list[str]:
+    """The modules that a line imports."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module or ""]
 
 
 def calls(node: ast.AST) -> Iterator[ast.Call]:

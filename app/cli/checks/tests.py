@@ -1,4 +1,5 @@
-"""Tests: there are some, and in the last run they got a success and an error from each operation."""
+"""Tests: there are some, and in the last run they got a success and an error from each
+operation."""
 
 import re
 from collections.abc import Iterator
@@ -13,8 +14,8 @@ LEVELS = {"get_admin": "admin", "get_staff": "staff", "get_claims": "user"}
 
 @rule("R32", Point.TESTS, "A feature has tests")
 def has_tests(tree: Tree) -> Iterator[Fault]:
-    """A module `tests/test_products.py` with tests that talk HTTP to the app. What no test has tried
-    does not work, or will not after the next change."""
+    """A module `tests/test_products.py` with tests that talk HTTP to the app. What no test has
+    tried does not work, or will not after the next change."""
     for subject in tree.subjects:
         modules = [tree.sources.by_name[file] for file in subject.tests]
         tests = [each for each in modules if re.search(r"^def test_", each.text, re.MULTILINE)]
@@ -31,9 +32,9 @@ def has_tests(tree: Tree) -> Iterator[Fault]:
 
 @rule("R33", Point.TESTS, "Each operation says in ACCESS who may call it")
 def access(tree: Tree) -> Iterator[Fault]:
-    """`ACCESS` in the feature's test module has a row for each operation: method, path, and the least
-    that may call. `tests/test_access.py` tries each row as a guest, a user, a moderator and an
-    administrator. `--fix` adds the row, with who may call today: read it."""
+    """`ACCESS` in the feature's test module has a row for each operation: method, path, and the
+    least that may call. `tests/test_access.py` tries each row as a guest, a user, a moderator and
+    an administrator. `--fix` adds the row, with who may call today: read it."""
     prefix = get_settings().api_prefix
     listed = {
         (method, path)
@@ -70,8 +71,9 @@ def _subject_of(tree: Tree, operation: Operation) -> Subject | None:
 
 @rule("R34", Point.TESTS, "Each operation was called with success by its tests", Needs.RECORD)
 def succeeded(tree: Tree) -> Iterator[Fault]:
-    """Measured in the last run of the tests: some test of the feature got a 2xx from the operation. What
-    other features call in passing does not count: they can be removed. Run `python run.py test`."""
+    """Measured in the last run of the tests: some test of the feature got a 2xx from the operation.
+    What other features call in passing does not count: they can be removed. Run `python run.py
+    test`."""
     for operation, seen in _seen(tree):
         if not any(200 <= status < 300 for status in seen):
             yield _untested(operation, "no test of the feature gets a success from", "a success")
@@ -79,9 +81,9 @@ def succeeded(tree: Tree) -> Iterator[Fault]:
 
 @rule("R35", Point.TESTS, "Each operation was called with an error by its tests", Needs.RECORD)
 def failed(tree: Tree) -> Iterator[Fault]:
-    """Measured in the last run of the tests: some test of the feature got a 4xx for input that is wrong, a
-    row that is missing, a conflict. 401 and 403 do not count where there is input: `ACCESS` tries
-    those."""
+    """Measured in the last run of the tests: some test of the feature got a 4xx for input that is
+    wrong, a row that is missing, a conflict. 401 and 403 do not count where there is input:
+    `ACCESS` tries those."""
     for operation, seen in _seen(tree):
         described = tree.described(operation)
         errors = {status for status in seen if 400 <= status < 500}

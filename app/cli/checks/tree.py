@@ -1,4 +1,5 @@
-"""What is judged: the features, their files, tables, schemas and operations, all as they really are."""
+"""What is judged: the features, their files, tables, schemas and operations, all as they really
+are."""
 
 import ast
 import importlib
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Table
 from sqlalchemy.orm import Mapper
@@ -23,6 +24,8 @@ from app.cli.scaffold.project import Project
 from app.core.config import get_settings
 
 ACCESS = re.compile(r"^ACCESS\b[^=\n]*= (\[(?:[^\n]*\]$|\n.*?^\]))", re.DOTALL | re.MULTILINE)
+Made = TypeVar("Made")
+
 SHARED = "shared"  # what belongs to no feature
 PARTS = ("schemas", "service", "router")  # a model with one of these wants to be a feature
 
@@ -101,6 +104,14 @@ class Tree:
         self.project = Project(root)
         self.record = Record.read(root) if record is None else record
         self.functions = Functions(self.sources)
+        self._made: dict[Any, Any] = {}
+
+    def once(self, make: Callable[["Tree"], Made]) -> Made:
+        """What `make` makes of this tree, made when it is asked for the first time."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        made: Made = self._made[make]
+        return made
 
     # --- As it is imported
 
@@ -160,9 +171,11 @@ class Tree:
     def subjects(self) -> list[Subject]:
         found = list(self._of_models())
         taken = {name for each in found for name in each.files}
-        for source in self.sources.below("app/api"):
-            if source.name not in taken and "router" in source.values:
-                found.append(self._of_router(source))
+        found += [
+            self._of_router(source)
+            for source in self.sources.below("app/api")
+            if source.name not in taken and "router" in source.values
+        ]
         return sorted(found, key=lambda each: each.name)
 
     def _of_models(self) -> Iterator[Subject]:
