@@ -98,6 +98,7 @@ def app() -> FastAPI:
 def recorder(request: pytest.FixtureRequest) -> Iterator[Recorder]:
     recorder = Recorder()
     yield recorder
+    recorder.close()
     recorder.save(request.session)
 
 

@@ -44,6 +44,9 @@ class Recorder:
         if counted[statement] == MANY:
             self._places[asked_by, statement] = _place(sys._getframe(1))
 
+    def close(self) -> None:
+        event.remove(Engine, "before_cursor_execute", self._count)
+
     def note(self, response: Any) -> None:
         """An answer that the client of the tests got."""
         request, test = response.request, os.environ.get("PYTEST_CURRENT_TEST", "")

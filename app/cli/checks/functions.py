@@ -1,6 +1,7 @@
 """What the functions of services and core do, each with all that it calls: read, never run."""
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -37,6 +38,8 @@ class Functions:
         self.sources = sources
         self._commits: dict[str, int] = {}
         self._reached: dict[str, set[Code]] = {}
+        self._raised: dict[str, dict[str, int]] = {}
+        self._called: dict[str, list[Code]] = {}
 
     @cached_property
     def _modules(self) -> dict[str, Source]:
@@ -65,9 +68,11 @@ class Functions:
         return None
 
     def called(self, code: Code) -> list[Code]:
-        owner = code.name.rpartition(".")[0]
-        found = (self.find(code.source, dotted(call.func), owner) for call in calls(code.node))
-        return [each for each in found if each]
+        if code.key not in self._called:
+            owner = code.name.rpartition(".")[0]
+            found = (self.find(code.source, dotted(call.func), owner) for call in calls(code.node))
+            self._called[code.key] = [each for each in found if each]
+        return self._called[code.key]
 
     def reached(self, code: Code) -> set[Code]:
         """The function, and all that it calls."""
@@ -91,14 +96,11 @@ class Functions:
     def raised(self, code: Code) -> dict[str, tuple[Source, int]]:
         """The errors of `app.core.errors` that come out of it, by name, and where."""
         found: dict[str, tuple[Source, int]] = {}
-        for each in self.reached(code):
-            for node in ast.walk(each.node):
-                if not isinstance(node, ast.Raise) or node.exc is None:
-                    continue
-                error = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
-                target = each.source.imports.get(dotted(error), "")
-                if target.startswith("app.core.errors."):
-                    found.setdefault(target.rpartition(".")[2], (each.source, node.lineno))
+        for each in sorted(self.reached(code), key=lambda each: each.key):
+            if each.key not in self._raised:
+                self._raised[each.key] = dict(_raised(each))
+            for error, line in self._raised[each.key].items():
+                found.setdefault(error, (each.source, line))
         return found
 
     # --- Commits
@@ -151,6 +153,16 @@ class Functions:
             module, _, imported = target.rpartition(".")
             if module in self._modules:
                 self._loaders_of_name(self._modules[module], imported, found, seen)
+
+
+def _raised(code: Code) -> Iterator[tuple[str, int]]:
+    """The errors of the house that stand in a function itself, and where."""
+    for node in ast.walk(code.node):
+        if isinstance(node, ast.Raise) and node.exc is not None:
+            error = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+            target = code.source.imports.get(dotted(error), "")
+            if target.startswith("app.core.errors."):
+                yield target.rpartition(".")[2], node.lineno
 
 
 class _Way:

@@ -122,9 +122,7 @@ def alone(tree: Tree) -> Iterator[Fault]:
     """It says what to do on a day in the past. What it imports from `app` changes, and with it what
     the migration does: plain `sa` types, and tables described where they are used."""
     for source in tree.sources.below(VERSIONS):
-        for node in source.nodes:
-            if not isinstance(node, ast.Import | ast.ImportFrom):
-                continue
+        for node in source.import_lines:
             for module in imported(node):
                 if module.split(".")[0] == "app":
                     yield Fault(

@@ -35,8 +35,8 @@ def built_sql(tree: Tree) -> Iterator[Fault]:
     by itself; written SQL takes them as parameters: `text("... WHERE name = :name")`, `{"name":
     name}`."""
     for source in tree.sources.below("app"):
-        for node in source.nodes:
-            if not isinstance(node, ast.Call) or last_name(node.func) not in RUNS_SQL:
+        for node in source.calls:
+            if last_name(node.func) not in RUNS_SQL:
                 continue
             for argument in node.args[:1]:
                 if _is_built(argument) or _is_built(_local(source, argument)):
@@ -86,7 +86,7 @@ def select_star(tree: Tree) -> Iterator[Fault]:
     """It fetches what nobody asked for, secrets and long texts included, and breaks when a
     migration adds a column. `select(Product)`, or the columns by name."""
     for source in tree.sources.below("app"):
-        for call in (n for n in source.nodes if isinstance(n, ast.Call)):
+        for call in source.calls:
             if last_name(call.func) not in RUNS_SQL:
                 continue
             for text in (n for a in call.args[:1] for n in ast.walk(a)):
@@ -329,24 +329,22 @@ def one_way(tree: Tree) -> Iterator[Fault]:
     for source in tree.sources.below("app"):
         layer = source.name.split("/")[1].removesuffix(".py")
         allowed = LAYERS.get(layer, set()) | {layer}
-        for node in source.nodes:
+        for node in source.import_lines:
             for wrong in sorted(_layers(node) - allowed):
                 yield Fault(
                     source.name,
-                    node.lineno,  # type: ignore[attr-defined]
+                    node.lineno,
                     f"app/{layer} imports app/{wrong}",
                     f"app/{layer} may import {', '.join(sorted(allowed))}: move the code to where "
                     "both may see it",
                 )
 
 
-def _layers(node: ast.AST) -> set[str]:
+def _layers(node: ast.Import | ast.ImportFrom) -> set[str]:
     """The folders of `app` that an import names."""
     if isinstance(node, ast.Import):
         modules = [alias.name.split(".") for alias in node.names]
-    elif isinstance(node, ast.ImportFrom) and node.level == 0:
+    else:
         module = (node.module or "").split(".")
         modules = [[*module, alias.name] for alias in node.names]
-    else:
-        return set()
     return {parts[1] for parts in modules if parts[0] == "app" and len(parts) > 1}

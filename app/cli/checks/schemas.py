@@ -3,7 +3,6 @@
 import importlib
 import re
 from collections.abc import Iterator
-from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -20,7 +19,7 @@ from app.core.columns import UtcDateTime
 NAMED = re.compile(r"(\w+?)(Create|Register|Replace|Update|Read|Summary)")
 SECRET = re.compile(r"password|secret|(^|_)hash(ed)?(_|$)|private_key|api_key")
 RULES = ("maxLength", "minLength", "pattern", "minimum", "maximum", "multipleOf")
-NAIVE = datetime(2026, 1, 31, 9, 30)  # noqa: DTZ001 - what a column of moments cannot store
+NAIVE = "2026-01-31T09:30:00"  # what a column of moments cannot store
 
 
 @rule("R26", Point.SCHEMAS, "What comes in is an InputSchema, and of a PATCH an UpdateSchema")

@@ -66,9 +66,7 @@ def no_http(tree: Tree) -> Iterator[Fault]:
     errors of `app.core.errors`; one place turns those into problem documents. An HTTPException
     would go past that."""
     for source in tree.sources.below("app/services"):
-        for node in source.nodes:
-            if not isinstance(node, ast.Import | ast.ImportFrom):
-                continue
+        for node in source.import_lines:
             for module in imported(node):
                 if module.split(".")[0] in ("fastapi", "starlette"):
                     yield Fault(
@@ -143,8 +141,8 @@ def select_only(tree: Tree) -> Iterator[Fault]:
     """`db.query()` is the old way. It is not typed, and `paginate`, `get_or_404` and loader options
     are written for `select()`."""
     for source in tree.sources.below("app/services", "app/api", "app/models"):
-        for node in source.nodes:
-            if isinstance(node, ast.Call) and dotted(node.func) in ("db.query", "session.query"):
+        for node in source.calls:
+            if dotted(node.func) in ("db.query", "session.query"):
                 model = ast.unparse(node.args[0]) if node.args else "Model"
                 yield Fault(
                     source.name,

@@ -50,6 +50,14 @@ class Source:
         return list(ast.walk(self.tree))
 
     @cached_property
+    def calls(self) -> list[ast.Call]:
+        return [node for node in self.nodes if isinstance(node, ast.Call)]
+
+    @cached_property
+    def import_lines(self) -> list[ast.Import | ast.ImportFrom]:
+        return [node for node in self.nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+
+    @cached_property
     def silences(self) -> list[Silence]:
         return find_silences(self.text)
 
@@ -71,10 +79,10 @@ class Source:
     def imports(self) -> dict[str, str]:
         """What each imported name stands for: `get_or_404` -> `app.services.base.get_or_404`."""
         found: dict[str, str] = {}
-        for node in self.nodes:
+        for node in self.import_lines:
             if isinstance(node, ast.Import):
                 found |= {alias.asname or alias.name: alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module:
+            elif node.module:
                 for alias in node.names:
                     found[alias.asname or alias.name] = f"{node.module}.{alias.name}"
         return found
