@@ -344,8 +344,8 @@ PATCHES = (
         "R29",
         SCHEMAS,
         "    id: int\n    title: str\n",
-        "    id: int\n    title: VolumeTitle\n",
-        at="    title: VolumeTitle\n".rstrip(),
+        "    id: int\n    title: VolumeTitle  # with its rules\n",
+        at="with its rules",
     ),
     patch(
         "R30",

@@ -1,6 +1,8 @@
 """`python run.py check`"""
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from app.cli.checks import printing
@@ -14,10 +16,10 @@ from app.core.config import ROOT
 
 def check_tree(name: str | None, *, as_json: bool, fix: bool) -> bool:
     """Judge the tree, or one feature of it, and print; whether there is no fault."""
-    gc.disable()  # for the second that it takes: syntax trees are many objects, and all stay
     tree = Tree(ROOT, Record.read(ROOT))
     only = find(tree, name) if name else None
-    report = narrowed(run(tree), only)
+    with no_collections():
+        report = narrowed(run(tree), only)
     if fix:
         from app.cli.checks.fixing import fix_all
 
@@ -28,6 +30,18 @@ def check_tree(name: str | None, *, as_json: bool, fix: bool) -> bool:
     else:
         printing.show(report, only)
     return not report.faults
+
+
+@contextmanager
+def no_collections() -> Iterator[None]:
+    """For the second that it takes: syntax trees are many objects, and all of them stay."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def tell_rules(name: str | None) -> None:

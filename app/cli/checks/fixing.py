@@ -61,7 +61,7 @@ def build(shop: Workshop, faults: list[Fault]) -> Changes:
         paths.append(path)
     kinds = {fault.fix.kind for fault in faults if fault.fix}
     if kinds & {"index", "migration"}:
-        paths.append(write_migration(shop, faults))
+        paths += write_migration(shop, faults)
     ruff(shop.root, paths)
     shop.check_import()
     changes = Changes(ROOT)
@@ -70,7 +70,8 @@ def build(shop: Workshop, faults: list[Fault]) -> Changes:
     return changes
 
 
-def write_migration(shop: Workshop, faults: list[Fault]) -> Path:
+def write_migration(shop: Workshop, faults: list[Fault]) -> list[Path]:
+    """The migration of what is new; none when there is nothing that a migration has not."""
     versions = shop.root / "alembic/versions"
     before = set(versions.glob("*.py"))
     names = [
@@ -81,8 +82,7 @@ def write_migration(shop: Workshop, faults: list[Fault]) -> Path:
         shop.python("-m", "app.cli.checks.autogenerate", message[:60])
     except FailedError as failed:
         raise CommandError(f"The migration cannot be made. {failed.reason()}") from None
-    (path,) = set(versions.glob("*.py")) - before
-    return path
+    return list(set(versions.glob("*.py")) - before)
 
 
 def mend(text: str, faults: list[Fault]) -> str:

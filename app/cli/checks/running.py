@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from app.cli.checks.rules import RULES, Fault, Needs, Point
-from app.cli.checks.sources import find_silences
+from app.cli.checks.sources import Silence, find_silences
 from app.cli.checks.tree import Subject, Tree
 
 MODULES = (
@@ -15,6 +15,8 @@ MODULES = (
 )
 for _name in MODULES:
     importlib.import_module(f"app.cli.checks.{_name}")
+for _name in sorted(RULES):
+    RULES[_name] = RULES.pop(_name)  # in the order of their ids, whichever module came first
 
 BROKEN = "R00"  # the app cannot be imported
 SILENCED = "R99"  # a silence without a reason, or of nothing
@@ -76,45 +78,39 @@ def _broken(tree: Tree, error: Exception) -> Fault:
 
 
 def _silence(tree: Tree, faults: list[Fault], report: Report) -> None:
+    """Sort the faults into those that stay and those that somebody has given a reason for."""
     used = set()
-    known: dict[str, list[object]] = {}
     for fault in faults:
-        if fault.file not in known:
-            path = tree.root / fault.file
-            text = path.read_text("utf-8", "replace") if path.is_file() else ""
-            known[fault.file] = list(find_silences(text)) if "check:" in text else []
-        silence = next(
-            (
-                each
-                for each in known[fault.file]
-                if fault.line in each.lines  # type: ignore[attr-defined]
-                and fault.rule in each.rules  # type: ignore[attr-defined]
-                and each.has_reason  # type: ignore[attr-defined]
-            ),
-            None,
-        )
+        silence = next((each for each in _silences(tree, fault.file) if each.covers(fault)), None)
         if silence is None:
             report.faults.append(fault)
         else:
             report.silenced += 1
-            used.add((fault.file, silence.line, fault.rule))  # type: ignore[attr-defined]
+            used.add((fault.file, silence.line, fault.rule))
     for source in tree.sources.all:
-        if "check:" not in source.text:
-            continue
         for each in source.silences:
             for rule in each.rules:
-                if (source.name, each.line, rule) in used:
-                    continue
-                if not each.has_reason:
-                    what = f"the silence of {rule} gives no reason"
-                    remedy = f"write `# check: {rule} because ...`"
-                elif rule not in RULES:
-                    what, remedy = f"there is no rule {rule}", "see `python run.py check --rules`"
-                elif report.is_broken or RULES[rule].needs is Needs.RECORD:
-                    continue  # not judged this time
-                else:
-                    what, remedy = f"nothing here breaks {rule}", "take the comment away"
-                report.faults.append(Fault(source.name, each.line, what, remedy, SILENCED))
+                if (source.name, each.line, rule) not in used:
+                    told = _unneeded(report, each, rule)
+                    if told:
+                        report.faults.append(Fault(source.name, each.line, *told, SILENCED))
+
+
+def _silences(tree: Tree, file: str) -> list[Silence]:
+    if file in tree.sources.by_name:
+        return tree.sources.by_name[file].silences
+    path = tree.root / file
+    return find_silences(path.read_text("utf-8", "replace")) if path.is_file() else []
+
+
+def _unneeded(report: Report, silence: Silence, rule: str) -> tuple[str, str] | None:
+    if rule not in RULES:
+        return f"there is no rule {rule}", "see python run.py check --rules"
+    if not silence.has_reason:
+        return f"the silence of {rule} gives no reason", f"write `# check: {rule} because ...`"
+    if report.is_broken or RULES[rule].needs is Needs.RECORD:
+        return None  # not judged this time
+    return f"nothing here breaks {rule}", "take the comment away"
 
 
 # --- The table -------------------------------------------------------------------------------

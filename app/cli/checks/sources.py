@@ -1,14 +1,20 @@
 """The files of the project as they are written: syntax trees, places in them, silences."""
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 SILENCE = re.compile(r"(?:#|<!--|//|--)\s*check:\s*(?P<rules>R\d+(?:[,\s]+R\d+)*)(?P<rest>.*)")
 REASON = re.compile(r"\s+because\s+\w.*")
+
+if TYPE_CHECKING:
+    from app.cli.checks.rules import Fault
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -21,6 +27,9 @@ class Silence:
     lines: tuple[int, ...]
     rules: tuple[str, ...]
     has_reason: bool
+
+    def covers(self, fault: "Fault") -> bool:
+        return self.has_reason and fault.line in self.lines and fault.rule in self.rules
 
 
 class Source:
@@ -59,7 +68,10 @@ class Source:
 
     @cached_property
     def silences(self) -> list[Silence]:
-        return find_silences(self.text)
+        if "check:" not in self.text:
+            return []
+        comments = _comment_lines(self.text)
+        return [each for each in find_silences(self.text) if each.line in comments]
 
     # --- Places
 
@@ -120,12 +132,22 @@ def _name(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
+def _comment_lines(text: str) -> set[int]:
+    """A comment that stands in a string is none."""
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    except (tokenize.TokenError, SyntaxError):
+        return set()
+    return {token.start[0] for token in tokens if token.type == tokenize.COMMENT}
+
+
 def find_silences(text: str) -> list[Silence]:
+    """Those of any text file."""
     found, lines = [], text.splitlines()
     for number, line in enumerate(lines, 1):
         match = SILENCE.search(line) if "check:" in line else None
-        if not match or line[: match.start()].count('"') % 2:
-            continue  # none, or one inside of a string
+        if not match:
+            continue
         covered = [number]
         if line[: match.start()].strip() == "":
             following = range(number, len(lines))

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from app.cli.checks.rules import Fault, Fix, Needs, Point, rule
-from app.cli.checks.tree import Operation, Subject, Tree
+from app.cli.checks.tree import ACCESS, Operation, Subject, Tree
 from app.core.config import get_settings
 
 # Who may call, from the dependency that lets nobody else in.
@@ -35,21 +35,12 @@ def access(tree: Tree) -> Iterator[Fault]:
     """`ACCESS` in the feature's test module has a row for each operation: method, path, and the
     least that may call. `tests/test_access.py` tries each row as a guest, a user, a moderator and
     an administrator. `--fix` adds the row, with who may call today: read it."""
+    yield from _rows_of_nothing(tree)
     prefix = get_settings().api_prefix
-    listed = {
-        (method, path)
-        for file, rows in tree.access_rows.items()
-        for method, path, _ in rows
-        if file in tree.sources.by_name
-    }
-    unread = [
-        s.name
-        for s in tree.sources.below("tests")
-        if "\nACCESS" in s.text and s.name not in tree.access_rows
-    ]
+    listed = {(method, path) for rows in tree.access_rows.values() for method, path, _ in rows}
     for operation in tree.operations:
         path = operation.path.removeprefix(prefix)
-        if (operation.method, path) in listed or unread:
+        if (operation.method, path) in listed:
             continue
         subject = _subject_of(tree, operation)
         module = next((f for f in subject.tests if f in tree.access_rows), "") if subject else ""
@@ -63,6 +54,26 @@ def access(tree: Tree) -> Iterator[Fault]:
             f"add {row} to ACCESS in {module or 'its test module'}",
             fix=Fix("access", module, row) if module else None,
         )
+
+
+def _rows_of_nothing(tree: Tree) -> Iterator[Fault]:
+    """Rows of operations that are gone, and second ones of the same."""
+    prefix = get_settings().api_prefix
+    known = {(o.method, o.path.removeprefix(prefix)) for o in tree.operations}
+    seen = set()
+    for file, rows in tree.access_rows.items():
+        text = tree.sources.by_name[file].text
+        match = ACCESS.search(text)
+        line = text[: match.start()].count("\n") + 1 if match else 1
+        for method, path, _ in rows:
+            if (method, path) not in known:
+                what, remedy = f"there is no {method} {path}", "take its row out of ACCESS"
+            elif (method, path) in seen:
+                what, remedy = f"{method} {path} has two rows", "leave one of them in ACCESS"
+            else:
+                seen.add((method, path))
+                continue
+            yield Fault(file, line, what, remedy)
 
 
 def _subject_of(tree: Tree, operation: Operation) -> Subject | None:
