@@ -28,7 +28,8 @@ from tests import DATABASE_URL
 from tests.beside import is_beside, running
 from tests.factories import make_user, sign_in
 from tests.plans import PLANNERS, find_full_scans
-from tests.support import Counter, Recorder, alembic_config
+from tests.recording import Recorder
+from tests.support import Counter, alembic_config
 
 Headers = dict[str, str]
 
@@ -94,8 +95,11 @@ def app() -> FastAPI:
 
 
 @pytest.fixture(scope="session")
-def recorder() -> Recorder:
-    return Recorder()
+def recorder(request: pytest.FixtureRequest) -> Iterator[Recorder]:
+    recorder = Recorder()
+    yield recorder
+    recorder.close()
+    recorder.save(request.session)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ from typing import Any, Self, TypeVar
 
 from alembic.config import Config
 from sqlalchemy import event, select
-from starlette.routing import compile_path
 
 from app.core import database as database_module
 from app.core.config import ROOT
@@ -37,28 +36,6 @@ class Counter(list[str]):
     def note(self, _c: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if not statement.startswith("BEGIN"):
             self.append(statement)
-
-
-class Recorder:
-    """Which operations were called, and with what result."""
-
-    def __init__(self) -> None:
-        self.calls: set[tuple[str, str, int]] = set()
-
-    def note(self, response: Any) -> None:
-        request = response.request
-        self.calls.add((request.method, request.url.path, response.status_code))
-
-    def statuses(self, paths: dict[str, Any]) -> dict[tuple[str, str], set[int]]:
-        """By method and path as the OpenAPI document names it."""
-        patterns = [(compile_path(path)[0], path) for path in sorted(paths, key=lambda p: "{" in p)]
-        found: dict[tuple[str, str], set[int]] = {}
-        for method, called, status in self.calls:
-            for pattern, path in patterns:
-                if pattern.fullmatch(called) and method.lower() in paths[path]:
-                    found.setdefault((method, path), set()).add(status)
-                    break
-        return found
 
 
 def at_once(times: int, call: Callable[[int], Result]) -> list[Result]:

@@ -32,10 +32,6 @@ ACCESS = [
     ("POST", "/auth/logout", "user"),
     ("GET", "/auth/sessions", "user"),
     ("DELETE", "/auth/sessions/{session_id}", "user"),
-    ("POST", "/auth/password-reset", "anyone"),
-    ("POST", "/auth/password-reset/confirm", "anyone"),
-    ("POST", "/auth/verify-email/request", "anyone"),
-    ("POST", "/auth/verify-email/confirm", "anyone"),
 ]
 
 

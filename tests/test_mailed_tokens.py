@@ -18,6 +18,13 @@ from tests.factories import PASSWORD, add, make_user, sign_in
 from tests.mail import Mailbox, smtp_server
 from tests.support import at_once, stored
 
+ACCESS = [
+    ("POST", "/auth/password-reset", "anyone"),
+    ("POST", "/auth/password-reset/confirm", "anyone"),
+    ("POST", "/auth/verify-email/request", "anyone"),
+    ("POST", "/auth/verify-email/confirm", "anyone"),
+]
+
 NEW = "a wholly new one"
 
 

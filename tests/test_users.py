@@ -482,6 +482,8 @@ def test_verify_email(client: TestClient, user: User, admin_headers: Headers) ->
     assert moment is not None
     again = client.post(f"/users/{user.id}/verify-email", headers=admin_headers)
     assert again.json()["email_verified_at"] == moment
+    assert client.post("/users/0/verify-email", headers=admin_headers).status_code == 422
+    assert client.post("/users/999999/verify-email", headers=admin_headers).status_code == 404
 
 
 def test_an_administrator_does_not_delete_the_own_account(

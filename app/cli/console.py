@@ -16,6 +16,10 @@ class CommandError(Exception):
     """Something that a person can mend. Its message says how."""
 
 
+class UsageError(CommandError):
+    """What was typed means nothing: exit code 2."""
+
+
 def explain(message: str) -> None:
     errors.print(f"[red]✗[/] {escape(message)}", soft_wrap=True)
 

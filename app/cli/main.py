@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from app.cli import agents, users
-from app.cli.console import CommandError, console, explain
+from app.cli.console import CommandError, UsageError, console, explain
 from app.core.config import ROOT
 
 cli_app = typer.Typer(
@@ -220,6 +220,29 @@ def remove_command(
     remove_features(feature or [], shop=examples, force=force, dry_run=dry_run)
 
 
+@cli_app.command("check", rich_help_panel="Features")
+def check_command(
+    feature: Annotated[
+        str | None, typer.Argument(metavar="[FEATURE]", help="product, products; all without one.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: docs/checks.md.")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Mend what can be mended without thinking.")
+    ] = False,
+    explain_rule: Annotated[
+        str | None, typer.Option("--explain", metavar="RULE", help="Why there is a rule: R07.")
+    ] = None,
+    rules: Annotated[bool, typer.Option("--rules", help="List the rules.")] = False,
+) -> None:
+    """Judge the features by the rules of the house, and say how to mend what breaks one."""
+    from app.cli.checks import command
+
+    if explain_rule or rules:
+        command.tell_rules(explain_rule)
+    elif not command.check_tree(feature, as_json=as_json, fix=fix):
+        raise typer.Exit(1)
+
+
 @cli_app.command("migrate", context_settings={"ignore_unknown_options": True})  # for -1
 def migrate_command(
     revision: Annotated[
@@ -261,5 +284,5 @@ def cli(arguments: list[str] | None = None) -> int:
         return int(leaving.code or 0)
     except CommandError as error:
         explain(str(error))
-        return 1
+        return 2 if isinstance(error, UsageError) else 1
     return 0

@@ -170,6 +170,7 @@ def _configure_mysql(engine: Engine, settings: Settings, read_only: bool) -> Non
         else:
             statement_timeout = f"max_execution_time = {timeout * 1000}"
         with connection.cursor() as cursor:
+            # check: R50 because SET takes no parameters, and these are numbers of the settings
             cursor.execute(
                 "SET SESSION time_zone = '+00:00', "
                 "sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', "
@@ -187,16 +188,19 @@ def lock_wait(connection: Connection, seconds: int) -> Iterator[None]:
     """In the block, a statement waits no longer for a lock. (SQLite's is taken by BEGIN.)"""
     dialect = connection.dialect.name
     if dialect == "postgresql":
+        # check: R50 because SET takes no parameters
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{seconds}s'")
         yield
         # Not after an error, which ends the transaction and what is local to it.
         connection.exec_driver_sql("SET LOCAL lock_timeout TO DEFAULT")
     elif dialect in ("mysql", "mariadb"):
         name = "innodb_lock_wait_timeout"
+        # check: R50 because SET takes no parameters
         connection.exec_driver_sql(f"SET @before = @@{name}, {name} = {seconds}")
         try:
             yield
         finally:
+            # check: R50 because a name is no parameter, and this one stands above
             connection.exec_driver_sql(f"SET {name} = @before")
     else:
         yield

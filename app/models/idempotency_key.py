@@ -20,6 +20,7 @@ class IdempotencyKey(Base, IdMixin):
         Index(None, "user_id", "created_at"),  # those of a user that have expired
     )
 
+    # check: R46 because keys are found and deleted by statements, and shown to nobody
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     key: Mapped[str] = mapped_column(String(255))
     route: Mapped[str] = mapped_column(String(100))

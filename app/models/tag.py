@@ -6,6 +6,7 @@ from app.models.base import Base, IdMixin, SearchMixin, unique_key
 from app.models.post import Post, post_tags
 
 
+# check: R04 because a tag is a word: it is made with the first post and never changes
 class Tag(Base, IdMixin, SearchMixin):
     __tablename__ = "tags"
     searched = ("name",)

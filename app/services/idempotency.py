@@ -78,7 +78,7 @@ class _HeldService:
     """
 
     def __init__(self, db: Session, request: KeyedRequest) -> None:
-        self.db = db
+        self.db = db  # check: R52 because it lives as long as the block that uses it
         self.request = request
         self.key_id = 0
         self.committed = False

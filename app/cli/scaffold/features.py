@@ -19,7 +19,11 @@ class Feature:
     """A module of models, and the files that stand on it."""
 
     model: Model  # the one that the module is named after
-    root: Path
+    project: Project
+
+    @property
+    def root(self) -> Path:
+        return self.project.root
 
     @property
     def name(self) -> str:
@@ -28,7 +32,7 @@ class Feature:
     @cached_property
     def files(self) -> list[Path]:
         """Those that are there, the router first."""
-        known = Project(self.root).files(self.model.names)
+        known = self.project.files(self.model.names)
         seeds = self.root / f"app/cli/seeds/{self.model.table}.py"
         wanted = [known[key] for key in ("router", "service", "schemas", "tests", "model")]
         found = [path for path in (wanted[0], seeds, *wanted[1:]) if path.exists()]
@@ -37,7 +41,7 @@ class Feature:
     @cached_property
     def companions(self) -> list[Path]:
         """What is called after the feature, such as `order_reports`, and is no feature itself."""
-        project = Project(self.root)
+        project = self.project
         others = {path for model in project.models for path in project.files(model.names).values()}
         beginnings = (f"{self.name}_", f"{self.model.table}_")
         return [
@@ -49,7 +53,7 @@ class Feature:
 
     @property
     def is_whole(self) -> bool:
-        return all(path.exists() for path in Project(self.root).files(self.model.names).values())
+        return all(path.exists() for path in self.project.files(self.model.names).values())
 
     @property
     def modules(self) -> set[str]:
@@ -70,7 +74,7 @@ class Feature:
 
 def features(project: Project) -> list[Feature]:
     found = [
-        Feature(model, project.root)
+        Feature(model, project)
         for model in project.models
         if model.module == f"app.models.{model.singular}"
     ]
