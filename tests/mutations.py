@@ -105,7 +105,10 @@ def write_library(root: Path) -> None:
         write_sides(project, entity, shop)
     (root / "app/models/lid.py").write_text(LID, "utf-8")
     (root / "app/models/oddment.py").write_text(ODDMENT, "utf-8")
-    first = shop.migration("add", "a library", TABLES)
+    try:
+        first = shop.migration("add", "a library", TABLES)
+    finally:
+        shop.end()
     text = first.read_text("utf-8")
     column = [line for line in text.splitlines() if '"note"' in line or "'note'" in line]
     first.write_text(text.replace(column[0] + "\n", ""), "utf-8")

@@ -103,6 +103,7 @@ def _nothing(match: re.Match[str]) -> str:
 
 
 def _rows_in(response: Any) -> int:
+    response.read()  # the client tells of it before it has
     try:
         body = response.json()
     except ValueError:

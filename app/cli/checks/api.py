@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from fastapi.routing import APIRoute
 from sqlalchemy.orm import Session
 
 from app.cli.checks.rules import Fault, Fix, Needs, Point, rule
@@ -187,7 +186,7 @@ def statuses(tree: Tree) -> Iterator[Fault]:
     """Clients, caches and `Idempotency-Key` go by them. FastAPI answers 200 where nothing is said,
     and the text `null` where nothing is returned. `--fix` writes the status into the decorator."""
     for operation in tree.operations:
-        route: APIRoute = operation.route
+        route = operation.route
         status, name = route.status_code or 200, operation.node.name
         returns = operation.endpoint.__annotations__.get("return", "unknown")
         wanted = status

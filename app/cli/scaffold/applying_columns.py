@@ -59,6 +59,7 @@ def _undone(table: str, columns: set[str]) -> Iterator[None]:
             with engine.begin() as connection:
                 _drop(connection, table, _columns(connection, table) & columns)
                 if not unfinished:
+                    # check: R50 because a name is no parameter, and this one stands above
                     connection.execute(text(f"DROP TABLE IF EXISTS {UNFINISHED}"))
         raise
 
@@ -73,6 +74,7 @@ def _drop(connection: Connection, table: str, columns: set[str]) -> None:
     # An index that loses all of its columns goes with them.
     drops += [f"DROP COLUMN {name}" for name in sorted(columns)]
     for each in drops:
+        # check: R50 because a name is no parameter, and these are of the database itself
         connection.execute(text(f"ALTER TABLE {table} {each}"))
 
 
