@@ -97,7 +97,8 @@ def _why(error: OSError, host: str, port: int) -> str:
 
 
 def greet(host: str, port: int, docs_enabled: bool) -> None:
-    shown = "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host  # noqa: S104
+    everywhere = host == "0.0.0.0"  # noqa: S104 - that is what was asked for, and no page's address
+    shown = "127.0.0.1" if everywhere else f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{port}"
     console.print(f"Swagger: [bold cyan]{url}/docs[/]" if docs_enabled else f"API: {url}")
 
