@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import serving, testing, users
+from app.cli import benches, serving, testing, users
 from app.cli.console import CommandError, console, explain
 from app.cli.schema import migrate
 from app.core.config import ROOT
@@ -38,6 +38,7 @@ Try: [bold]python run.py new product name:str:200:unique price:decimal:10.2 stoc
 """
 
 cli_app.add_typer(users.commands, name="user")
+cli_app.add_typer(benches.commands, name="bench")
 
 
 @cli_app.callback()
