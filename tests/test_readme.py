@@ -27,6 +27,7 @@ COMMANDS = {
     "python run.py test --database postgresql://postgres@127.0.0.1/app_test": "tests/test_cli.py",
     "python run.py test --database mysql://root@127.0.0.1/app_test": "tests/test_cli.py",
     "python run.py test --faults login-timing": "by hand",
+    "python run.py test --scaffold": "tests/test_scaffold_run.py",
     "python run.py seed": "tests/test_seed.py",
     "python run.py migrate": "tests/test_cli.py",
     "cp .env.example .env": "tests/test_settings.py",
