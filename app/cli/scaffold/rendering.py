@@ -1,5 +1,6 @@
 """The files of a feature, from `templates/`, as ruff formats them."""
 
+import ast
 import json
 import subprocess
 from pathlib import Path
@@ -110,7 +111,9 @@ def _context(project: Project, entity: Entity) -> dict[str, Any]:
 def _change(entity: Entity) -> str:
     """A PATCH that changes something, as source code."""
     if entity.plain:
-        return f'{{"{entity.plain[0].name}": {entity.plain[0].samples[1]}}}'
+        one = entity.plain[0]
+        same = ast.literal_eval(one.samples[1]) == ast.literal_eval(one.default_json)
+        return f'{{"{one.name}": {one.samples[0 if same else 1]}}}'
     one = entity.attributes[0]
     return f'{{"{one.name}": {"[]" if one.is_many else one.parent_json}}}'
 
@@ -119,7 +122,8 @@ def unique_sentence(entity: Entity) -> str:
     names = [each.name.replace("_", " ") for each in entity.unique if each.keyed]
     if not names:
         return ""
-    return f" Its {' and its '.join(names)} is its own, without regard to case."
+    one = "is its own" if len(names) == 1 else "are its own"
+    return f" Its {' and its '.join(names)} {one}, without regard to case."
 
 
 def ruff(root: Path, paths: list[Path], *settings: str) -> None:
