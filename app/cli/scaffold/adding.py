@@ -136,15 +136,18 @@ class Building:
         return found
 
     def changes(self) -> Changes:
-        tidiness = Tidiness(self.shop.root, [self.shop.here(path) for path in self._paths()])
-        self._write()
-        tidiness.restore()
+        self.write()
         migration = self._migration()
         changes = Changes(self.project.root)
         *first, last = self.edited
         for path in [*([migration] if migration else []), *first, last]:
             changes.add(path, self.shop.here(path).read_bytes())
         return changes
+
+    def write(self) -> None:
+        tidiness = Tidiness(self.shop.root, [self.shop.here(path) for path in self._paths()])
+        self._write()
+        tidiness.restore()
 
     # --- Files
 
