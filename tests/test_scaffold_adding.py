@@ -143,9 +143,8 @@ def test_code_of_a_person_stays_to_the_letter(tree: Path) -> None:
         "app/models/book.py: +     isbn: Mapped[str | None] = mapped_column(String(13))",
     ]
     gone = [line for line in changed if line.startswith("app/schemas/book.py: -")]
-    assert gone == [
-        'app/schemas/book.py: -     sort: str = sortable("title", "created_at", default="-created_at")'
-    ]
+    assert len(gone) == 1
+    assert 'sort: str = sortable("title", "created_at"' in gone[0]
 
 
 def test_the_same_again_is_there_already(tree: Path) -> None:

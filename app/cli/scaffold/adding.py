@@ -10,10 +10,10 @@ from typing import Any
 from app.cli.console import CommandError, console
 from app.cli.scaffold import kinds
 from app.cli.scaffold.addition import Addition, reaches, read_addition
-from app.cli.scaffold.altering import Columns
 from app.cli.scaffold.applying_columns import apply_columns, check_columns, columns_of
 from app.cli.scaffold.attribute import Attribute
 from app.cli.scaffold.changes import Changes
+from app.cli.scaffold.columns import Columns
 from app.cli.scaffold.entity import Entity
 from app.cli.scaffold.fields import Field
 from app.cli.scaffold.filling import as_text, values_of
@@ -267,7 +267,7 @@ class Building:
         versions = self.shop.root / "alembic/versions"
         before = set(versions.glob("*.py"))
         try:
-            self.shop.python("-m", "app.cli.scaffold.altering", columns.dumped())
+            self.shop.ask("columns", columns.dumped())
         except FailedError as failed:
             raise CommandError(f"The migration cannot be made. {failed.reason()}") from None
         (path,) = set(versions.glob("*.py")) - before

@@ -2,8 +2,9 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
+
+from ruff import find_ruff_bin  # type: ignore[import-untyped]
 
 from app.cli.scaffold.rendering import OURS
 
@@ -33,7 +34,7 @@ class Tidiness:
 
 
 def _ruff(root: Path, command: str, *arguments: str, paths: list[Path]) -> str:
-    words = [sys.executable, "-m", "ruff", command, *arguments, *OURS, "--no-cache"]
+    words = [find_ruff_bin(), command, *arguments, *OURS, "--no-cache"]
     done = subprocess.run(
         [*words, *map(str, paths)], cwd=root, capture_output=True, text=True, check=False
     )
