@@ -255,7 +255,7 @@ class Building:
         if addition.searched and not addition.is_searched:
             values["search_text"] = "\n".join(found)
         columns = Columns(
-            message=f"add {' and '.join(names)} to {addition.model.table}",
+            message=_message(names, addition.model.table),
             table=addition.model.table,
             names=columns_of(addition),
             tables=[each.between for each in addition.entity.manys],
@@ -273,6 +273,12 @@ class Building:
         (path,) = set(versions.glob("*.py")) - before
         ruff(self.shop.root, [path], *AS_TIGHT)
         return self.project.root / path.relative_to(self.shop.root)
+
+
+def _message(names: list[str], table: str) -> str:
+    """What the migration says it does, in one line."""
+    what = " and ".join(names)
+    return f"add {what if len(what) <= 45 else f'{len(names)} fields'} to {table}"
 
 
 # What the values of new columns may need.
