@@ -103,6 +103,26 @@ def test_it_writes_what_new_would_have_written(tree: Path, tmp_path: Path) -> No
         assert difference(texts(whole), texts(grown)) == [], second
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_in_a_terminal_it_asks_for_what_the_rows_get(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    fields = ["pages:int:min=1", "isbn:str:13"]
+    whole = Path(shutil.copytree(tree, tmp_path / "whole"))
+    new(whole, "novel", [*BOOK, *fields])
+    new(tree, "novel", BOOK)
+    monkeypatch.setattr("sys.stdin", Terminal("many\n0\n7\n-\n"))
+    add(tree, "novel", *fields)
+    assert difference(texts(whole), texts(tree)) == []
+    asked = capsys.readouterr().err
+    assert asked.count("What do the novels that are there get for pages?") == 3
+    assert "'many' is no int" in asked
+
+
 MINE = '''\
 """My books."""
 
@@ -131,7 +151,7 @@ class Book( Base, IdMixin, TimestampMixin, SearchMixin ):
 
 def test_code_of_a_person_stays_to_the_letter(tree: Path) -> None:
     model = tree / "app/models/book.py"
-    model.write_text(MINE, "utf-8")
+    model.write_bytes(MINE.replace("\n", "\r\n").encode())  # written on Windows
     schemas = tree / "app/schemas/book.py"
     text = schemas.read_text("utf-8").replace(
         "class BookUpdate", "# A rule of mine.\nLONGEST = 7\n\n\nclass BookUpdate"
@@ -139,6 +159,8 @@ def test_code_of_a_person_stays_to_the_letter(tree: Path) -> None:
     schemas.write_text(text, "utf-8")
     before = texts(tree)
     add(tree, "book", "stock:int=0", "isbn:str:13:optional")
+    lines = model.read_bytes().splitlines(keepends=True)
+    assert [line for line in lines if not line.endswith(b"\r\n")] == []
     changed = difference(before, texts(tree))
     assert [line for line in changed if line.startswith("app/models/book.py")] == [
         "app/models/book.py: -     searched = ( 'title', )   # and nothing else",
@@ -205,6 +227,11 @@ def test_a_file_without_the_expected_form_is_named(tree: Path, refusal: Callable
         ("app/schemas/book.py", "class BookRead", "class BookAnswer"),
         ("app/services/book_service.py", "**data.model_dump()", "title=data.title"),
         ("app/models/book.py", 'searched = ("title",)', "searched = NAMES"),
+        (
+            "app/schemas/book.py",
+            "class BookParams(SearchParams):",
+            "class BookParams: x = 1\nif 1:",
+        ),
     ]
     for name, old, changed in changes:
         path = tree / name

@@ -8,11 +8,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, inspect, make_url, text
+from sqlalchemy import Connection, inspect, text
 
 from app.cli.testing import prepare
 from app.core.config import ROOT, get_settings
@@ -91,7 +92,7 @@ def tree(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tree]:
         empty(tree.url)
     tree.run("new", "shelf", "name:str:100", "--no-test")
     tree.run("new", "book", "title:str:200:unique", "--no-test")
-    with engine(tree).begin() as connection:
+    with connected(tree.url) as connection:
         for index in range(3):
             connection.execute(
                 text(
@@ -104,15 +105,22 @@ def tree(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tree]:
         empty(tree.url)
 
 
-def engine(tree: Tree) -> Engine:
-    return make_engine(make_url(tree.url).render_as_string(hide_password=False), get_settings())
+@contextmanager
+def connected(url: str) -> Iterator[Connection]:
+    """A transaction of its own."""
+    settings = get_settings().model_copy(update={"database_url": url})
+    own = make_engine(settings.url.render_as_string(hide_password=False), settings)
+    try:
+        with own.begin() as connection:
+            yield connection
+    finally:
+        own.dispose()
 
 
 def empty(url: str) -> None:
     """Drop all that a test before has left."""
-    own = make_engine(url, get_settings())
-    with own.begin() as connection:
-        if own.dialect.name == "postgresql":
+    with connected(url) as connection:
+        if connection.dialect.name == "postgresql":
             connection.execute(text("DROP SCHEMA public CASCADE"))
             connection.execute(text("CREATE SCHEMA public"))
         else:
@@ -120,30 +128,24 @@ def empty(url: str) -> None:
             for name in inspect(connection).get_table_names():
                 connection.execute(text(f"DROP TABLE {name}"))
             connection.execute(text("SET FOREIGN_KEY_CHECKS = 1"))
-    own.dispose()
 
 
 def rows(tree: Tree) -> list[dict[str, Any]]:
-    own = engine(tree)
-    with own.connect() as connection:
+    with connected(tree.url) as connection:
         found = connection.execute(text("SELECT * FROM books ORDER BY id")).mappings()
-        result = [dict(row) for row in found]
-    own.dispose()
-    return result
+        return [dict(row) for row in found]
 
 
 def schema(tree: Tree) -> Any:
-    own = engine(tree)
-    inspector = inspect(own)
-    found = {
-        table: [
-            sorted(map(str, getattr(inspector, f"get_{kind}")(table)))
-            for kind in ("columns", "indexes", "unique_constraints", "foreign_keys")
-        ]
-        for table in inspector.get_table_names()
-    }
-    own.dispose()
-    return found
+    with connected(tree.url) as connection:
+        inspector = inspect(connection)
+        return {
+            table: [
+                sorted(map(str, getattr(inspector, f"get_{kind}")(table)))
+                for kind in ("columns", "indexes", "unique_constraints", "foreign_keys")
+            ]
+            for table in inspector.get_table_names()
+        }
 
 
 def test_every_kind_of_field_on_a_table_with_rows(tree: Tree) -> None:
@@ -180,12 +182,12 @@ def test_what_fails_changes_nothing(tree: Tree) -> None:
     assert "no value for it" in tree.run("add-field", "book", "pages:int", code=1)
     assert "+    pages: " in tree.run("add-field", "book", "pages:int=1", "--dry-run")
     assert (tree.files(), schema(tree)) == (files, before)
-    with engine(tree).begin() as connection:
+    with connected(tree.url) as connection:
         connection.execute(text("ALTER TABLE books ADD COLUMN pages INTEGER"))
     said = tree.run("add-field", "book", "pages:int=1", "--no-test", code=1)
     assert "has a column pages that the model does not know" in said
     # The migration itself fails: half of it was done on MySQL.
-    with engine(tree).begin() as connection:
+    with connected(tree.url) as connection:
         connection.execute(text("ALTER TABLE books DROP COLUMN pages"))
         connection.execute(text("CREATE INDEX ix_books_pages ON books (version)"))
     before = schema(tree)

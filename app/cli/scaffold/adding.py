@@ -186,13 +186,19 @@ class Building:
 
     def _graft(self, kind: str, path: Path | None = None) -> Graft:
         path = path or self.addition.path(kind)
-        source = self.shop.here(path).read_text("utf-8")
-        return Graft(path.relative_to(self.project.root).as_posix(), source, self.donors[kind])
+        return Graft(self._shown(path), self._text(path), self.donors[kind])
+
+    def _shown(self, path: Path) -> str:
+        return path.relative_to(self.project.root).as_posix()
+
+    def _text(self, path: Path) -> str:
+        """With the line ends of its owner: `read_text` would take those of Windows away."""
+        return self.shop.here(path).read_bytes().decode()
 
     def _save(self, kind: str, text: str, path: Path | None = None) -> None:
         path = path or self.addition.path(kind)
-        if text != self.shop.here(path).read_text("utf-8"):
-            self.shop.here(path).write_text(text, "utf-8", newline="\n")
+        if text != self._text(path):
+            self.shop.here(path).write_bytes(text.encode())
             self.edited[path] = None
 
     def _plain_service(self) -> Graft | None:
@@ -211,10 +217,9 @@ class Building:
             if side is None:
                 continue
             path = _home(self.project.root, side.owner_module)
-            source = self.shop.here(path).read_text("utf-8")
             imports = f"from {self.addition.model.module} import {names.cls}\n"
             imports += "from sqlalchemy.orm import Mapped, relationship\n"
-            graft = Graft(path.relative_to(self.project.root).as_posix(), source, imports)
+            graft = Graft(self._shown(path), self._text(path), imports)
             graft_other_side(graft, self.addition, each, side.code)
             self._save("", graft.result(), path)
 
@@ -230,7 +235,7 @@ class Building:
                 self._save("tests", graft.result(), path)
         for path in self.addition.feature.files:
             if path.parent.name == "tests":
-                graft = Graft("", self.shop.here(path).read_text("utf-8"))
+                graft = Graft(self._shown(path), self._text(path))
                 graft_answers(graft, self.addition, answers)
                 self._save("tests", graft.result(), path)
 
@@ -238,7 +243,7 @@ class Building:
         model = self.addition.model
         path = self.project.root / f"app/cli/seeds/{model.table}.py"
         if path.exists():
-            graft = Graft("", self.shop.here(path).read_text("utf-8"), LITERALS)
+            graft = Graft(self._shown(path), self._text(path), LITERALS)
             asked = {
                 each.name: kinds.source(self.values[each.name]) for each in self.addition.asked
             }
