@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Connection, inspect, text
 
 from app.cli.testing import prepare
-from app.core.config import ROOT, get_settings
+from app.core.config import ROOT, Settings
 from app.core.engines import make_engine
 from tests.servers import copy_tree, environment
 
@@ -108,8 +108,8 @@ def tree(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tree]:
 @contextmanager
 def connected(url: str) -> Iterator[Connection]:
     """A transaction of its own."""
-    settings = get_settings().model_copy(update={"database_url": url})
-    own = make_engine(settings.url.render_as_string(hide_password=False), settings)
+    settings = Settings(database_url=url)
+    own = make_engine(settings.database_url, settings)
     try:
         with own.begin() as connection:
             yield connection
