@@ -65,7 +65,7 @@ def test_every_command_is_one_that_is_tried(path: Path) -> None:
     for block in blocks(path, "console"):
         for line in block.splitlines():
             shown = line.partition("#")[0].strip()
-            if re.match(r"python run.py (new|copy|remove) ", shown):
+            if re.match(r"python run.py (new|copy|remove|add-field) ", shown):
                 continue  # tests/test_scaffold_run.py runs them, as they are written there
             assert not shown or shown in COMMANDS, f"{path.name}: {shown}"
             module = COMMANDS.get(shown, "")

@@ -106,7 +106,7 @@ def run_tests(
     command = [sys.executable, "-m", "pytest", *context.args]
     if scaffold:
         environment["TEST_SCAFFOLD"] = "1"
-        command.append("tests/test_scaffold_run.py")
+        command += ["tests/test_scaffold_run.py", "tests/test_scaffold_adding_run.py"]
     raise typer.Exit(subprocess.call(command, cwd=ROOT, env=environment))
 
 

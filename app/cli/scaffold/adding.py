@@ -10,10 +10,10 @@ from typing import Any
 from app.cli.console import CommandError, console
 from app.cli.scaffold import kinds
 from app.cli.scaffold.addition import Addition, reaches, read_addition
-from app.cli.scaffold.altering import Columns
 from app.cli.scaffold.applying_columns import apply_columns, check_columns, columns_of
 from app.cli.scaffold.attribute import Attribute
 from app.cli.scaffold.changes import Changes
+from app.cli.scaffold.columns import Columns
 from app.cli.scaffold.entity import Entity
 from app.cli.scaffold.fields import Field
 from app.cli.scaffold.filling import as_text, values_of
@@ -136,15 +136,18 @@ class Building:
         return found
 
     def changes(self) -> Changes:
-        tidiness = Tidiness(self.shop.root, [self.shop.here(path) for path in self._paths()])
-        self._write()
-        tidiness.restore()
+        self.write()
         migration = self._migration()
         changes = Changes(self.project.root)
         *first, last = self.edited
         for path in [*([migration] if migration else []), *first, last]:
             changes.add(path, self.shop.here(path).read_bytes())
         return changes
+
+    def write(self) -> None:
+        tidiness = Tidiness(self.shop.root, [self.shop.here(path) for path in self._paths()])
+        self._write()
+        tidiness.restore()
 
     # --- Files
 
@@ -183,13 +186,19 @@ class Building:
 
     def _graft(self, kind: str, path: Path | None = None) -> Graft:
         path = path or self.addition.path(kind)
-        source = self.shop.here(path).read_text("utf-8")
-        return Graft(path.relative_to(self.project.root).as_posix(), source, self.donors[kind])
+        return Graft(self._shown(path), self._text(path), self.donors[kind])
+
+    def _shown(self, path: Path) -> str:
+        return path.relative_to(self.project.root).as_posix()
+
+    def _text(self, path: Path) -> str:
+        """With the line ends of its owner: `read_text` would take those of Windows away."""
+        return self.shop.here(path).read_bytes().decode()
 
     def _save(self, kind: str, text: str, path: Path | None = None) -> None:
         path = path or self.addition.path(kind)
-        if text != self.shop.here(path).read_text("utf-8"):
-            self.shop.here(path).write_text(text, "utf-8", newline="\n")
+        if text != self._text(path):
+            self.shop.here(path).write_bytes(text.encode())
             self.edited[path] = None
 
     def _plain_service(self) -> Graft | None:
@@ -208,10 +217,9 @@ class Building:
             if side is None:
                 continue
             path = _home(self.project.root, side.owner_module)
-            source = self.shop.here(path).read_text("utf-8")
             imports = f"from {self.addition.model.module} import {names.cls}\n"
             imports += "from sqlalchemy.orm import Mapped, relationship\n"
-            graft = Graft(path.relative_to(self.project.root).as_posix(), source, imports)
+            graft = Graft(self._shown(path), self._text(path), imports)
             graft_other_side(graft, self.addition, each, side.code)
             self._save("", graft.result(), path)
 
@@ -227,7 +235,7 @@ class Building:
                 self._save("tests", graft.result(), path)
         for path in self.addition.feature.files:
             if path.parent.name == "tests":
-                graft = Graft("", self.shop.here(path).read_text("utf-8"))
+                graft = Graft(self._shown(path), self._text(path))
                 graft_answers(graft, self.addition, answers)
                 self._save("tests", graft.result(), path)
 
@@ -235,7 +243,7 @@ class Building:
         model = self.addition.model
         path = self.project.root / f"app/cli/seeds/{model.table}.py"
         if path.exists():
-            graft = Graft("", self.shop.here(path).read_text("utf-8"), LITERALS)
+            graft = Graft(self._shown(path), self._text(path), LITERALS)
             asked = {
                 each.name: kinds.source(self.values[each.name]) for each in self.addition.asked
             }
@@ -252,7 +260,7 @@ class Building:
         if addition.searched and not addition.is_searched:
             values["search_text"] = "\n".join(found)
         columns = Columns(
-            message=f"add {' and '.join(names)} to {addition.model.table}",
+            message=_message(names, addition.model.table),
             table=addition.model.table,
             names=columns_of(addition),
             tables=[each.between for each in addition.entity.manys],
@@ -264,12 +272,18 @@ class Building:
         versions = self.shop.root / "alembic/versions"
         before = set(versions.glob("*.py"))
         try:
-            self.shop.python("-m", "app.cli.scaffold.altering", columns.dumped())
+            self.shop.ask("columns", columns.dumped())
         except FailedError as failed:
             raise CommandError(f"The migration cannot be made. {failed.reason()}") from None
         (path,) = set(versions.glob("*.py")) - before
         ruff(self.shop.root, [path], *AS_TIGHT)
         return self.project.root / path.relative_to(self.shop.root)
+
+
+def _message(names: list[str], table: str) -> str:
+    """What the migration says it does, in one line."""
+    what = " and ".join(names)
+    return f"add {what if len(what) <= 45 else f'{len(names)} fields'} to {table}"
 
 
 # What the values of new columns may need.

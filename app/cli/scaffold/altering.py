@@ -1,12 +1,6 @@
-"""Writes the migration of new columns, in the workshop: `python -m ...altering DESCRIPTION`
+"""Writes the migration of new columns; in the workshop, where the models are those of the copy."""
 
-A process of its own, because it imports the models of the copy.
-"""
-
-import json
 import re
-import sys
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,24 +10,9 @@ from alembic.config import Config
 from alembic.operations import ops
 from sqlalchemy.orm import configure_mappers
 
+import app.models  # noqa: F401 - all of them
+from app.cli.scaffold.columns import Columns
 from app.core.config import ROOT
-from app.core.database import database
-
-
-@dataclass(frozen=True)
-class Columns:
-    """The columns that are new in a table, and what the rows that are there get."""
-
-    message: str
-    table: str
-    names: list[str]
-    tables: list[str]  # those that connect it to others, all of them new
-    values: dict[str, str]  # by column, as a database reads it
-    temporary: list[str]  # columns whose value is for those rows alone
-    found_by: str = ""  # what the search of the rows that are there finds from now on
-
-    def dumped(self) -> str:
-        return json.dumps(asdict(self))
 
 
 class LengthenSearchOp(ops.MigrateOperation):
@@ -56,11 +35,11 @@ def _render(_context: Any, op: LengthenSearchOp) -> list[str]:
     ]
 
 
-def main() -> None:
-    columns = Columns(**json.loads(sys.argv[1]))
+def write_columns(columns: Columns) -> None:
+    """Compare the models with what the migrations make, as far as the new columns go."""
     configure_mappers()  # a relationship without its other side is told here
     config = Config(str(ROOT / "alembic.ini"))
-    with database.engine.connect() as connection:  # SQLite in memory: see Workshop.python
+    with sa.create_engine("sqlite://").connect() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
@@ -112,7 +91,8 @@ def _steps(columns: Columns, changed: Any) -> list[Any]:
         if not isinstance(each, ops.AddColumnOp) or each.column.name not in columns.values:
             continue
         column = each.column
-        column.server_default = _default(columns.values[column.name], column.type)
+        default = _default(columns.values[column.name], column.type)
+        each.column = sa.Column(column.name, column.type, default, nullable=column.nullable)
         if column.name in columns.temporary:
             after.append(
                 ops.AlterColumnOp(
@@ -139,7 +119,3 @@ def _default(value: str, type_: Any) -> sa.DefaultClause:
         # check: R50 because DDL takes no parameters; it is quoted
         return sa.DefaultClause(sa.text(f"('{quoted}')"))
     return sa.DefaultClause(value)
-
-
-if __name__ == "__main__":
-    main()

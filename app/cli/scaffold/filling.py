@@ -61,7 +61,7 @@ def _suggested(attribute: Attribute, typed: str) -> str:
     if field.type == "uuid":
         return ""
     usual = USUAL.get(field.type) or (
-        field.choices[0] if field.choices else format(kinds.trio(field)[0], "f")
+        field.choices[0] if field.choices else format(max(kinds.limits(field)[0], Decimal(0)), "f")
     )
     if typed.endswith(f":{field.type}"):
         return f"{typed}={usual} or "

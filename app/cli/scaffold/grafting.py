@@ -23,7 +23,7 @@ class Graft:
     def __init__(self, shown: str, source: str, donor: str = "") -> None:
         self.shown = shown  # the path, for messages
         self.source = source
-        self.tree = cst.parse_module(source)
+        self.tree = _parsed(shown, source)
         self.body: list[Any] = list(self.tree.body)
         self.donor = cst.parse_module(donor)
         self._taken: set[str] = set()  # the names in what was grafted
@@ -33,7 +33,12 @@ class Graft:
 
     def find(self, name: str) -> Any:
         """A class, function or assignment of the module; None when there is none."""
-        return find(self.body, name)
+        found = find(self.body, name)
+        if isinstance(found, cst.ClassDef) and not isinstance(found.body, cst.IndentedBlock):
+            raise CommandError(
+                f"{self.shown}: looked for the body of {name} below it, and it is beside it."
+            )
+        return found
 
     def need(self, name: str, why: str = "") -> Any:
         found = self.find(name)
@@ -80,6 +85,13 @@ class Graft:
             add = _import_for_checking if name in self._quoted else _import
             body = add(body, code)
         return self.tree.with_changes(body=body).code
+
+
+def _parsed(shown: str, source: str) -> cst.Module:
+    try:
+        return cst.parse_module(source)
+    except cst.ParserSyntaxError as error:
+        raise CommandError(f"{shown}, line {error.raw_line}: no Python. Mend it first.") from None
 
 
 # --- Looking -----------------------------------------------------------------------------------

@@ -1,36 +1,41 @@
 """ruff on files of a person: it may do what the file has always let it do, and nothing more."""
 
+import json
 import subprocess
-import sys
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from ruff import find_ruff_bin  # type: ignore[import-untyped]
 
 from app.cli.scaffold.rendering import OURS
 
+IMPORTS = ["--select", "I,F401"]  # in order, and none without use
 
-@dataclass
+
 class Tidiness:
     """Which files ruff would have left alone, before anything was written into them."""
 
-    root: Path
-    paths: list[Path]
-    sorted: list[Path] = field(init=False)  # imports in order, none of them without use
-    formatted: list[Path] = field(init=False)
+    def __init__(self, root: Path, paths: list[Path]) -> None:
+        self.root, self.paths = root, paths
+        loose = self._complaints("check", *IMPORTS)
+        unformatted = self._complaints("format", "--check")
+        self.sorted = [path for path in paths if path.resolve() not in loose]
+        self.formatted = [path for path in paths if path.resolve() not in unformatted]
 
-    def __post_init__(self) -> None:
-        check, form = ["check", "--select", "I,F401"], ["format", "--check"]
-        self.sorted = [path for path in self.paths if self._ruff(check, [path]) == 0]
-        self.formatted = [path for path in self.paths if self._ruff(form, [path]) == 0]
+    def _complaints(self, command: str, *arguments: str) -> set[Path]:
+        said = _ruff(self.root, command, *arguments, "--output-format=json", paths=self.paths)
+        return {Path(each["filename"]).resolve() for each in json.loads(said)}
 
     def restore(self) -> None:
         """Make those files again what they were in this respect."""
         if self.sorted:
-            self._ruff(["check", "--select", "I,F401", "--fix"], self.sorted)
+            _ruff(self.root, "check", *IMPORTS, "--fix", paths=self.sorted)
         if self.formatted:
-            self._ruff(["format"], self.formatted)
+            _ruff(self.root, "format", paths=self.formatted)
 
-    def _ruff(self, arguments: list[str], paths: list[Path]) -> int:
-        command = [sys.executable, "-m", "ruff", *arguments, *OURS, "--quiet", "--no-cache"]
-        return subprocess.run(
-            [*command, *map(str, paths)], cwd=self.root, capture_output=True, check=False
-        ).returncode
+
+def _ruff(root: Path, command: str, *arguments: str, paths: list[Path]) -> str:
+    words = [find_ruff_bin(), command, *arguments, *OURS, "--no-cache"]
+    done = subprocess.run(
+        [*words, *map(str, paths)], cwd=root, capture_output=True, text=True, check=False
+    )
+    return done.stdout

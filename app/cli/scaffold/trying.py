@@ -52,6 +52,12 @@ def write_migration(kind: str, message: str, *tables: str) -> None:
     migrating.write_migration(message, set(tables), drops=kind == "drop")
 
 
+def write_columns(description: str) -> None:
+    from app.cli.scaffold import altering, columns
+
+    altering.write_columns(columns.Columns(**json.loads(description)))
+
+
 def import_app() -> None:
     importlib.import_module("app.main").app.openapi()
 
@@ -65,6 +71,7 @@ def run_tests(*arguments: str) -> None:
 
 REQUESTS: dict[str, Callable[..., Any]] = {
     "migration": write_migration,
+    "columns": write_columns,
     "import": import_app,
     "test": run_tests,
 }
