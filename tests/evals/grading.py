@@ -137,7 +137,7 @@ def _check(tree: Path, feature: str) -> Point:
 
 
 def _pytest(tree: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return _run(tree, "-m", "pytest", "-q", "-rfE", "--tb=line", "--no-header", *arguments)
+    return _run(tree, "-m", "pytest", "-rfE", "--tb=line", "--no-header", *arguments)
 
 
 def _run(tree: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
