@@ -315,3 +315,10 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> Any:
 )
 def test_the_hook_judges_the_code_of_the_project(hook: Any, edited: str, judged: str) -> None:
     assert hook.edited_file({"tool_input": {"file_path": edited}}) == judged
+
+
+def test_the_hook_tells_the_faults_of_the_file_that_was_edited(hook: Any) -> None:
+    fault = {"rule": "R20", "line": 7, "what": "it commits twice", "remedy": "commit last"}
+    report = {"faults": [fault | {"file": f"app/services/{name}.py"} for name in ("a", "b")]}
+    told = hook.faults_in("app/services/b.py", report)
+    assert told == ["R20 app/services/b.py:7 it commits twice. → commit last"]
