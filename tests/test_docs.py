@@ -14,7 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import alembic.op
 import pytest
+import sqlalchemy.orm
 import typer
 from fastapi import FastAPI
 
@@ -40,7 +42,7 @@ PLACEHOLDER = re.compile(r"X[A-Z]\w*|\w+_|_\w+")  # XService; is_ and _at
 # Names of other tools and languages.
 FOREIGN = re.compile(
     r"GET|POST|PUT|PATCH|DELETE|SELECT|EXPLAIN|UPDATE|WHERE|CASCADE|RESTRICT|SET|NULL|Retry|After"
-    r"|FORWARDED_ALLOW_IPS|alter_column|new_column_name|alembic|git|mypy|ruff|venv|python3?"
+    r"|FORWARDED_ALLOW_IPS|new_column_name|alembic|git|mypy|ruff|venv|python3?"
 )
 # Examples can be taken away (`remove --examples`), and what is said of them goes with them.
 EXAMPLES = {
@@ -180,9 +182,10 @@ def without_comments(path: Path) -> str:
 
 @cache
 def known_names() -> set[str]:
-    """Every name and every string of one word in the code, and every setting."""
+    """Every name and every string of one word in the code, every setting, and of libraries."""
     found = set(re.findall(r"\w+", (ROOT / ".env.example").read_text("utf-8")))
     found |= set(re.findall(r"\w+", (ROOT / ".ci/run").read_text("utf-8")))
+    found |= {*dir(sqlalchemy), *dir(sqlalchemy.orm), *dir(alembic.op)}
     for folder in ("app", "tests", "alembic"):
         for path in (ROOT / folder).rglob("*.py"):
             if path != Path(__file__):  # it would know what it looks for
