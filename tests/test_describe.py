@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from app.cli import describing
+from app.cli import describing, state
 from app.cli.console import CommandError
 from app.cli.main import cli
 from app.cli.scaffold.features import features
@@ -76,7 +76,7 @@ def test_it_tells_settings_without_secrets() -> None:
         "smtp_password": "pass2",
         "database_url": "postgresql://ana:pass3@host/name?sslpassword=pass4",
     }
-    told = describing.describe_settings(Settings(_env_file=None, **secrets))
+    told = state.describe_settings(Settings(_env_file=None, **secrets))
     assert told.keys() == Settings.model_fields.keys()
     assert told["database_url"] == "postgresql+psycopg://ana:***@host/name"
     assert [told[name] for name in ("secret_key", "redis_url", "smtp_password")] == ["set"] * 3
@@ -109,8 +109,8 @@ def test_a_database_that_is_missing_is_told(
 ) -> None:
     path = tmp_path / "app.db"
     elsewhere = get_settings().model_copy(update={"database_url": f"sqlite:///{path}"})
-    monkeypatch.setattr(describing, "get_settings", lambda: elsewhere)
-    told = describing.describe_migrations()
+    monkeypatch.setattr(state, "get_settings", lambda: elsewhere)
+    told = state.describe_migrations()
     assert told["problem"] == "There is no app.db yet: python run.py migrate"
     assert told["pending"][0]["revision"] == "0001"
     assert not path.exists()

@@ -1,6 +1,7 @@
 """The notes of a development server: the last errors and slow queries, and never a value."""
 
 import logging
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, StatementError
 
+from app.cli import serving
 from app.core import diagnostics
 from app.core.config import Settings, get_settings
 from app.core.database import Database
@@ -88,6 +90,18 @@ def test_a_500_is_noted_with_its_place_and_without_what_was_sent(
     assert "hunter2" not in everything(folder)
     assert "app/core/middleware.py" in broken["frames"][0]
     assert len(last_errors(1)) == 1
+
+
+def test_code_that_does_not_load_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = get_settings().model_copy(update=ON)
+    monkeypatch.setattr(serving, "get_settings", lambda: settings)
+    monkeypatch.setitem(sys.modules, "app.main", None)
+    with pytest.raises(SystemExit):
+        serving.load_app()
+    (note,) = last_errors(10)
+    assert note["type"] == "ModuleNotFoundError"
+    assert "app.main" in note["said"]
+    assert note["frames"][0].startswith("app/cli/serving.py")
 
 
 @pytest.mark.parametrize(

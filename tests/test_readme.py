@@ -33,6 +33,7 @@ COMMANDS = {
     "python run.py test --faults --quick": "by .ci/run",
     "python run.py test --scaffold": "tests/test_scaffold_run.py",
     "python run.py seed": "tests/test_seed.py",
+    "python run.py describe": "tests/test_describe.py",
     "python run.py migrate": "tests/test_cli.py",
     "python run.py check": "tests/test_check.py",
     "python run.py check product": "tests/test_check.py",

@@ -33,11 +33,17 @@ def main() -> int:
         # The code cannot be read or imported, and the last line says where.
         print((done.stderr or done.stdout).strip(), file=sys.stderr)
         return 2 if done.returncode else 0
-    faults = [each for each in report["faults"] if each["file"] == edited]
-    for each in faults:
-        place = f"{each['file']}:{each['line']}"
-        print(f"{each['rule']} {place}: {each['what']} {each['remedy']}", file=sys.stderr)
+    faults = faults_in(edited, report)
+    print("\n".join(faults), file=sys.stderr)
     return 2 if faults else 0
+
+
+def faults_in(edited: str, report: dict[str, Any]) -> list[str]:
+    return [
+        f"{each['rule']} {edited}:{each['line']} {each['what']}. → {each['remedy']}"
+        for each in report["faults"]
+        if each["file"] == edited
+    ]
 
 
 def edited_file(event: dict[str, Any]) -> str | None:

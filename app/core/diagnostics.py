@@ -60,11 +60,11 @@ class ErrorNotes(logging.Handler):
 
 
 def note_error(error: Exception, operation: str | None = None) -> None:
-    frames = [_shown(frame) for frame in traceback.extract_tb(error.__traceback__)]
+    frames = _ours(traceback.extract_tb(error.__traceback__))
     note: Note = {"type": type(error).__name__, "operation": operation, "said": _said(error)}
     if callable(details := getattr(error, "errors", None)):  # of Pydantic: where, and what kind
         note["fields"] = [{"loc": each["loc"], "type": each["type"]} for each in details()]
-    _write(ERRORS, note | {"frames": [frame for frame in frames if frame][-8:]})
+    _write(ERRORS, note | {"frames": frames[-8:]})
 
 
 def _said(error: Exception) -> str | None:
@@ -117,8 +117,7 @@ def watch(engine: Engine, settings: Settings) -> None:
 
 
 def note_query(statement: str, seconds: float, *, failed: bool = False) -> None:
-    frames = filter(None, map(_shown, traceback.extract_stack()))
-    asked = [frame for frame in frames if not frame.startswith("app/core/")]
+    asked = _ours(traceback.extract_stack())
     _write(
         QUERIES,
         {
@@ -131,6 +130,12 @@ def note_query(statement: str, seconds: float, *, failed: bool = False) -> None:
 
 
 # --- Files -----------------------------------------------------------------------------------
+
+
+def _ours(frames: Iterable[traceback.FrameSummary]) -> list[str]:
+    """The places in the features, or those in `app/core`, which all go through."""
+    shown = [place for frame in frames if (place := _shown(frame))]
+    return [place for place in shown if not place.startswith("app/core/")] or shown
 
 
 def _shown(frame: traceback.FrameSummary) -> str | None:

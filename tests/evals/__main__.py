@@ -1,6 +1,7 @@
 """`python -m tests.evals NAME`, which is what `python run.py eval` starts."""
 
 import argparse
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -54,6 +55,8 @@ def start(name: str, target: Path) -> int:
     if target.exists():
         return complain(f"{target} is there already. Name a folder that is not.")
     copy_tree(target)
+    shutil.rmtree(target / "tests/evals")  # the answers
+    (target / "tests/test_evals.py").unlink()
     module = load(name)
     for path in getattr(module, "EMPTIED", []):
         (target / path).unlink(missing_ok=True)

@@ -35,8 +35,13 @@ class Point:
     why: str = ""
 
 
-def grade(name: str, tree: Path, folder: Path, told: Callable[[Point], None]) -> list[Point]:
-    """The points, told as they are found. `folder` is empty; the tree is only read."""
+def grade(
+    name: str, tree: Path, folder: Path, told: Callable[[Point], None], *, whole: bool = True
+) -> list[Point]:
+    """The points, told as they are found. `folder` is empty; the tree is only read.
+
+    whole: also what the tree's own tests and `check` say, and not the acceptance tests alone.
+    """
     copy = folder / "tree"
     shutil.copytree(tree, copy, ignore=NOT_COPIED)
     # The acceptance tests of this tree: those of the other one may have been made to pass.
@@ -44,20 +49,21 @@ def grade(name: str, tree: Path, folder: Path, told: Callable[[Point], None]) ->
     shutil.copytree(BOX, copy / "tests/evals", ignore=NOT_COPIED)
     module = load(name)
     points = []
-    for point in _points(name, module, copy):
+    for point in _points(name, module, copy, whole):
         points.append(point)
         told(point)
     return points
 
 
-def _points(name: str, module: ModuleType, tree: Path) -> Iterator[Point]:
-    if mutants := getattr(module, "MUTANTS", None):
-        yield _own_tests(tree, module.MODULES, ())
+def _points(name: str, module: ModuleType, tree: Path, whole: bool) -> Iterator[Point]:
+    mutants = getattr(module, "MUTANTS", None)
+    if mutants:
         yield from _mutants(tree, module.MODULES, mutants)
     else:
         yield from _acceptance(tree, name)
-        yield _own_tests(tree, module.MODULES, HOUSE)
-    yield _check(tree, module.FEATURE)
+    if whole:
+        yield _own_tests(tree, module.MODULES, () if mutants else HOUSE)
+        yield _check(tree, module.FEATURE)  # by what those tests recorded
 
 
 # --- Acceptance tests ------------------------------------------------------------------------
@@ -122,7 +128,6 @@ def _mutants(tree: Path, modules: list[str], mutants: dict[str, object]) -> Iter
 
 
 def _check(tree: Path, feature: str) -> Point:
-    """By what the tests just recorded: which operations were called, and with what result."""
     says = f"python run.py check {feature} finds nothing"
     done = _run(tree, "run.py", "check", feature, "--json")
     try:
@@ -137,7 +142,7 @@ def _check(tree: Path, feature: str) -> Point:
 
 
 def _pytest(tree: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return _run(tree, "-m", "pytest", "-q", "-rfE", "--tb=line", "--no-header", *arguments)
+    return _run(tree, "-m", "pytest", "-rfE", "--tb=line", "--no-header", *arguments)
 
 
 def _run(tree: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
