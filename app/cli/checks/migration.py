@@ -46,8 +46,11 @@ def in_step(tree: Tree) -> Iterator[Fault]:
     that the code selects and production does not have. `--fix` writes the migration."""
     journey = travel(tree)
     fix = Fix("migration") if all(map(_only_adds, journey.diffs)) else None
+    new = {diff[1].name for diff in journey.diffs if diff[0] == "add_table"}
     for diff in journey.diffs:
         table, column, what = _told(diff)
+        if table in new and diff[0] != "add_table":
+            continue  # its indexes come with it
         file, line = tree.place_of(table, column)
         yield Fault(file, line, f"{what}: no migration does that", WRITE_ONE, fix=fix)
     for table, name in journey.missing:
@@ -78,17 +81,17 @@ def reversible(tree: Tree) -> Iterator[Fault]:
 def one_head(tree: Tree) -> Iterator[Fault]:
     """Two migrations after the same one, as when two branches were merged: `migrate` does not know
     where to go, and no server starts."""
-    heads = _scripts(tree).get_heads()
+    scripts = _scripts(tree)
+    heads = [scripts.get_revision(each) for each in scripts.get_heads()]
     if len(heads) > 1:
-        newest = _scripts(tree).get_revision(max(heads))
+        *others, newest = sorted(heads, key=lambda head: head.path)
         file = Path(newest.path).relative_to(tree.root).as_posix()
-        line = tree.sources.by_name[file].line_of_value("down_revision")
-        others = ", ".join(each for each in sorted(heads) if each != newest.revision)
+        before = ", ".join(head.revision for head in others)
         yield Fault(
             file,
-            line,
-            f"{newest.revision} is a second head beside {others}",
-            f"set its down_revision to {others!r}; or `alembic merge heads` if both were applied",
+            tree.sources.by_name[file].line_of_value("down_revision"),
+            f"{newest.revision} is a second head beside {before}",
+            f"set its down_revision to {before!r}; or `alembic merge heads` if both were applied",
         )
 
 
