@@ -103,7 +103,11 @@ def unedited(tree: Tree) -> Iterator[Fault]:
     base, is_remote = _published()
     if base is None:
         return
-    for name in (git("ls-tree", "-r", "--name-only", base, "--", VERSIONS) or "").splitlines():
+    for name in (
+        git("diff", "--name-only", "--no-renames", base, "--", VERSIONS) or ""
+    ).splitlines():
+        if git("cat-file", "-e", f"{base}:{name}") is None:
+            continue  # it is new
         source = tree.sources.by_name.get(name)
         if source is None:
             if is_remote and name.endswith(".py"):
