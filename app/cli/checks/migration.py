@@ -20,7 +20,7 @@ from app.cli.checks.sources import imported
 from app.cli.checks.tree import Tree
 from app.cli.scaffold.history import git
 
-WRITE_ONE = 'run `alembic revision --autogenerate -m "..."` and read what it wrote, or check --fix'
+WRITE_ONE = 'run alembic revision --autogenerate -m "..." and read what it wrote'
 VERSIONS = "alembic/versions"
 
 COLUMNS = 'SELECT name, type, "notnull", pk FROM pragma_table_info(?)'
@@ -45,14 +45,15 @@ def in_step(tree: Tree) -> Iterator[Fault]:
     check constraints included (Alembic itself does not look at those). A difference is a column
     that the code selects and production does not have. `--fix` writes the migration."""
     journey = travel(tree)
-    fix = Fix("migration") if all(map(_only_adds, journey.diffs)) else None
+    adds = all(map(_only_adds, journey.diffs))
     new = {diff[1].name for diff in journey.diffs if diff[0] == "add_table"}
     for diff in journey.diffs:
         table, column, what = _told(diff)
         if table in new and diff[0] != "add_table":
             continue  # its indexes come with it
         file, line = tree.place_of(table, column)
-        yield Fault(file, line, f"{what}: no migration does that", WRITE_ONE, fix=fix)
+        fix = Fix("migration", f"{table} {column}".rstrip()) if adds else None
+        yield Fault(file, line, f"{what}: no migration does that", _remedy(diff), fix=fix)
     for table, name in journey.missing:
         file, line = tree.place_of(table)
         what = f"constraint {name} of {table} is in no migration"
@@ -243,6 +244,16 @@ def _only_adds(diff: Any) -> bool:
         column = diff[3]
         return bool(column.nullable or column.server_default is not None)
     return diff[0] in ("add_table", "add_index")
+
+
+def _remedy(diff: Any) -> str:
+    if _only_adds(diff):
+        return f"{WRITE_ONE}, or check --fix"
+    if diff[0] == "add_column":
+        return f"give it a server_default, for the rows that are there; then {WRITE_ONE}"
+    if diff[0].startswith("remove"):
+        return f"if it is to go, {WRITE_ONE}: what it drops is lost"
+    return WRITE_ONE
 
 
 def _flat(diff: Any) -> list[Any]:
