@@ -528,6 +528,12 @@ PATCHES = (
         "from app.services.text_of import nothing\nfrom app.schemas.base import (",
         ("app/services/text_of.py", "", "nothing = 1\n"),
     ),
+    patch(
+        "R59",
+        SHELF_SERVICE,
+        "    def delete_shelf(db: Session, shelf_id: int, if_match: Versions) -> None:",
+        "    def delete_shelf(db: Session, shelf_id: int, if_match: Versions, user: int) -> None:",
+    ),
     patch("R99", SERVICE, "", "\n# check: R07 because nobody breaks it here\n"),
 )
 

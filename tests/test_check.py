@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import runpy
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from app.cli.checks.command import find
 from app.cli.checks.fixing import mend
 from app.cli.checks.record import Record
 from app.cli.checks.rules import RULES, Fault, Fix, Needs, Point
-from app.cli.checks.running import not_measured, run
+from app.cli.checks.running import broken, not_measured, run
 from app.cli.checks.sources import Source
 from app.cli.checks.tests import failed, succeeded
 from app.cli.checks.tree import Tree
@@ -75,15 +76,15 @@ def test_each_rule_names_what_breaks_it_and_nothing_else(folder: Path) -> None:
     assert proved == RULES.keys() - MEASURED
 
 
-@beside
-def test_what_keeps_the_app_from_starting_is_one_fault(folder: Path) -> None:
-    root = servers.copy_tree(folder / "tree")
-    path = root / "app/models/user.py"
-    path.write_text(path.read_text("utf-8") + "\nimport nothing_like_it\n", "utf-8")
-    answer = judge(root, code=1)
-    line = len(path.read_text("utf-8").splitlines())
-    assert places(answer) == {("R00", "app/models/user.py", line)}
-    assert "nothing_like_it" in answer["faults"][0]["what"]
+def test_what_keeps_the_app_from_starting_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "app/models/thing.py"
+    path.parent.mkdir(parents=True)
+    for text, line in (("x = 1\nimport nothing_like_it\n", 2), ("x = 1\n\ny = = 2\n", 3)):
+        path.write_text(text, "utf-8")
+        with pytest.raises((ImportError, SyntaxError)) as raised:
+            runpy.run_path(str(path))
+        fault = broken(Tree(tmp_path), raised.value)
+        assert (fault.rule, fault.file, fault.line) == ("R00", "app/models/thing.py", line)
 
 
 @long

@@ -264,6 +264,7 @@ def test_every_type_relation_and_option_on_three_databases(tree: Tree) -> None:
     files, schema = tree.files(), tree.schema()
     for entity, words in WIDE.items():
         tree.run("new", entity, *words, "--no-test")
+    assert "No faults" in tree.run("check")
     plurals = ("labels", "notes", "gadgets", "gizmos", "people", "playlists", "articles", "hearts")
     modules = [f"tests/test_{plural}.py" for plural in plurals]
     modules += [f"tests/test_{name}.py" for name in ("access", "architecture", "migrations")]

@@ -20,8 +20,7 @@ def described(tree: Tree) -> Iterator[Fault]:
                 operation.source.name,
                 operation.line,
                 f"{operation.name} has no description",
-                f'write a docstring: """Make a product. Its name is its own.""" in '
-                f"{operation.node.name}",
+                f"begin {operation.node.name} with a docstring that says what the path does not",
             )
 
 

@@ -3,6 +3,7 @@ conflicts."""
 
 import ast
 import builtins
+import re
 from collections.abc import Iterator
 
 from app.cli.checks.rules import Fault, Needs, Point, rule
@@ -151,22 +152,17 @@ def _asks(node: ast.AST) -> bool:
     """Whether it asks the database."""
     return any(
         dotted(call.func) in ("exists", "count")
-        or (last_name(call.func) in QUERIES and "db" in {n.id for n in _names(call.func)})
+        or (last_name(call.func) in QUERIES and re.search(r"\bdb\b", ast.unparse(call.func)))
         for call in calls(node)
     )
 
 
-def _names(node: ast.AST) -> Iterator[ast.Name]:
-    for each in ast.walk(node):
-        if isinstance(each, ast.Name):
-            yield each
-
-
 def _bare_names(test: ast.expr) -> Iterator[ast.Name]:
-    """Of `existing` and `existing is not None`, not of `order.status`."""
+    """Of `existing` and `existing is not None`; not of `order.status` or `order is None`."""
     nodes = test.values if isinstance(test, ast.BoolOp) else [test]
     for node in nodes:
-        left = node.left if isinstance(node, ast.Compare) else node
+        is_there = isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.IsNot | ast.Gt)
+        left = node.left if isinstance(node, ast.Compare) and is_there else node
         if isinstance(left, ast.Name):
             yield left
 
@@ -175,4 +171,4 @@ def _raises_conflict(node: ast.stmt) -> bool:
     if not isinstance(node, ast.Raise) or node.exc is None:
         return False
     error = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
-    return dotted(error) == "ConflictError"
+    return dotted(error) in ("ConflictError", "HTTPException")

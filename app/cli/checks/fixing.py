@@ -41,7 +41,8 @@ def fix_all(report: Report) -> None:
         (ROOT / UNDO).write_text(diff, "utf-8", newline="\n")
     print(diff, end="")
     mended = ", ".join(sorted({fault.rule for fault in faults}))
-    console.print(f"\n[green]✓[/] Mended: {mended}. Read it. Undo: git apply -R {UNDO.as_posix()}")
+    undo = f"git apply -R {UNDO.as_posix()}"
+    console.print(f"\n[green]✓[/] Mended: {mended}. Read it. Undo: {undo}", soft_wrap=True)
     left = len(report.faults) - len(faults)
     again = f" {left} more need you." if left else ""
     console.print(f"{again} Look again: python run.py check".strip())
@@ -74,10 +75,10 @@ def write_migration(shop: Workshop, faults: list[Fault]) -> list[Path]:
     """The migration of what is new; none when there is nothing that a migration has not."""
     versions = shop.root / "alembic/versions"
     before = set(versions.glob("*.py"))
-    names = [
-        f"{Path(f.file).stem} {f.fix.target}" for f in faults if f.fix and f.fix.kind == "index"
-    ]
-    message = f"index {', '.join(names)}" if names else "what the models say"
+    fixes = [fault.fix for fault in faults if fault.fix]
+    new = sorted({each.target for each in fixes if each.kind == "migration" and each.target})
+    indexed = sorted({each.target for each in fixes if each.kind == "index"})
+    message = f"add {', '.join(new)}" if new else f"index {', '.join(indexed)}"
     try:
         shop.python("-m", "app.cli.checks.autogenerate", message[:60])
     except FailedError as failed:

@@ -51,12 +51,16 @@ def lists(tree: Tree) -> Iterator[Fault]:
                 continue
             told.add((table.name, name))
             file, line = tree.place_of(table.name, column.name)
+            # What a mixin brings is not written here.
+            own = column.name in tree.sources.by_name[file].text.splitlines()[line - 1]
+            here = "index=True in its mapped_column"
+            remedy = here if own else f'Index(None, "{column.name}") in __table_args__'
             yield Fault(
                 file,
                 line,
                 f"{operation.name} {use} {table.name}.{column.name}, which has no index",
-                "write index=True in its mapped_column, and a migration",
-                fix=Fix("index", column.name),
+                f"write {remedy}, and a migration",
+                fix=Fix("index", column.name) if own else None,
             )
 
 

@@ -20,7 +20,7 @@ from app.cli.checks.sources import imported
 from app.cli.checks.tree import Tree
 from app.cli.scaffold.history import git
 
-WRITE_ONE = 'run `alembic revision --autogenerate -m "..."` and read what it wrote, or check --fix'
+WRITE_ONE = 'run alembic revision --autogenerate -m "..." and read what it wrote'
 VERSIONS = "alembic/versions"
 
 COLUMNS = 'SELECT name, type, "notnull", pk FROM pragma_table_info(?)'
@@ -45,11 +45,15 @@ def in_step(tree: Tree) -> Iterator[Fault]:
     check constraints included (Alembic itself does not look at those). A difference is a column
     that the code selects and production does not have. `--fix` writes the migration."""
     journey = travel(tree)
-    fix = Fix("migration") if all(map(_only_adds, journey.diffs)) else None
+    adds = all(map(_only_adds, journey.diffs))
+    new = {diff[1].name for diff in journey.diffs if diff[0] == "add_table"}
     for diff in journey.diffs:
         table, column, what = _told(diff)
+        if table in new and diff[0] != "add_table":
+            continue  # its indexes come with it
         file, line = tree.place_of(table, column)
-        yield Fault(file, line, f"{what}: no migration does that", WRITE_ONE, fix=fix)
+        fix = Fix("migration", f"{table} {column}".rstrip()) if adds else None
+        yield Fault(file, line, f"{what}: no migration does that", _remedy(diff), fix=fix)
     for table, name in journey.missing:
         file, line = tree.place_of(table)
         what = f"constraint {name} of {table} is in no migration"
@@ -78,17 +82,17 @@ def reversible(tree: Tree) -> Iterator[Fault]:
 def one_head(tree: Tree) -> Iterator[Fault]:
     """Two migrations after the same one, as when two branches were merged: `migrate` does not know
     where to go, and no server starts."""
-    heads = _scripts(tree).get_heads()
+    scripts = _scripts(tree)
+    heads = [scripts.get_revision(each) for each in scripts.get_heads()]
     if len(heads) > 1:
-        newest = _scripts(tree).get_revision(max(heads))
+        *others, newest = sorted(heads, key=lambda head: head.path)
         file = Path(newest.path).relative_to(tree.root).as_posix()
-        line = tree.sources.by_name[file].line_of_value("down_revision")
-        others = ", ".join(each for each in sorted(heads) if each != newest.revision)
+        before = ", ".join(head.revision for head in others)
         yield Fault(
             file,
-            line,
-            f"{newest.revision} is a second head beside {others}",
-            f"set its down_revision to {others!r}; or `alembic merge heads` if both were applied",
+            tree.sources.by_name[file].line_of_value("down_revision"),
+            f"{newest.revision} is a second head beside {before}",
+            f"set its down_revision to {before!r}; or `alembic merge heads` if both were applied",
         )
 
 
@@ -100,7 +104,11 @@ def unedited(tree: Tree) -> Iterator[Fault]:
     base, is_remote = _published()
     if base is None:
         return
-    for name in (git("ls-tree", "-r", "--name-only", base, "--", VERSIONS) or "").splitlines():
+    for name in (
+        git("diff", "--name-only", "--no-renames", base, "--", VERSIONS) or ""
+    ).splitlines():
+        if git("cat-file", "-e", f"{base}:{name}") is None:
+            continue  # it is new
         source = tree.sources.by_name.get(name)
         if source is None:
             if is_remote and name.endswith(".py"):
@@ -236,6 +244,16 @@ def _only_adds(diff: Any) -> bool:
         column = diff[3]
         return bool(column.nullable or column.server_default is not None)
     return diff[0] in ("add_table", "add_index")
+
+
+def _remedy(diff: Any) -> str:
+    if _only_adds(diff):
+        return f"{WRITE_ONE}, or check --fix"
+    if diff[0] == "add_column":
+        return f"give it a server_default, for the rows that are there; then {WRITE_ONE}"
+    if diff[0].startswith("remove"):
+        return f"if it is to go, {WRITE_ONE}: what it drops is lost"
+    return WRITE_ONE
 
 
 def _flat(diff: Any) -> list[Any]:

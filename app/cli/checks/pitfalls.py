@@ -203,11 +203,11 @@ def credentials(tree: Tree) -> Iterator[Fault]:
             continue
         if not name or not path.is_file() or path.stat().st_size > 500_000:
             continue
-        text = path.read_bytes()
-        if b"\0" in text:
+        text = path.read_bytes().decode("utf-8", "replace")
+        if "\0" in text or not any(hint in text for hint in HINTS):
             continue
-        for number, line in enumerate(text.decode("utf-8", "replace").splitlines(), 1):
-            if len(line) > 8 and (what := _credential(line)):
+        for number, line in enumerate(text.splitlines(), 1):
+            if what := _credential(line):
                 yield Fault(
                     name,
                     number,
@@ -216,11 +216,15 @@ def credentials(tree: Tree) -> Iterator[Fault]:
                 )
 
 
-HINTS = ("PRIVATE KEY", "AKIA", "ASIA", "gh", "xox", "k_live_", "AIza", "sk-", "://", "SECRET_KEY")
+# What each of them has in it, to pass over files that have none.
+HINTS = (
+    *("PRIVATE KEY", "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "xox"),
+    *("k_live_", "AIza", "sk-", "://", "SECRET_KEY", "SMTP_PASSWORD"),
+)
 
 
 def _credential(line: str) -> str:
-    if not any(hint in line for hint in (*HINTS, "SMTP_PASSWORD")):
+    if not any(hint in line for hint in HINTS):
         return ""
     for what, pattern in CREDENTIALS.items():
         if match := pattern.search(line):

@@ -41,7 +41,7 @@ RUN_TESTS = "python run.py test"
 
 def show(report: Report, only: str | None) -> None:
     subjects = [each for each in report.tree.subjects if only in (None, each.name)]
-    if console.is_terminal or only is None:
+    if subjects:
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
         table.add_column("", no_wrap=True, min_width=max(len(each.name) for each in subjects))
         for point in Point:
@@ -72,9 +72,10 @@ def tell_end(report: Report, only: str | None) -> None:
     if count:
         number = "1 fault" if count == 1 else f"{count} faults"
         fixable = sum(fault.fix is not None for fault in report.faults)
-        more = f" {fixable} of them by: python run.py check --fix" if fixable else ""
+        more = f" --fix mends {fixable} of them." if fixable else ""
         first = report.faults[0].rule
-        console.print(f"\n[red]✗[/] {number}.{more} Why: python run.py check --explain {first}")
+        why = f"Why: python run.py check --explain {first}"
+        console.print(f"\n[red]✗[/] {number}.{more} {why}", soft_wrap=True)
     else:
         silenced = f" ({report.silenced} silenced with a reason)" if report.silenced else ""
         console.print(f"[green]✓[/] No faults by {len(RULES)} rules{silenced}.")
@@ -140,9 +141,8 @@ def explain_rule(name: str) -> None:
 
 
 def list_rules() -> None:
-    point = ""
-    for name, rule in RULES.items():
-        if rule.point != point:
-            point = rule.point
-            console.print(f"\n[bold]{point}[/]" if name != "R01" else f"[bold]{point}[/]")
-        console.print(f"  {name} {escape(rule.title)}", soft_wrap=True)
+    for point in Point:
+        console.print(f"[bold]{point}[/]")
+        for name, rule in RULES.items():
+            if rule.point is point:
+                console.print(f"  {name} {escape(rule.title)}", soft_wrap=True)

@@ -35,15 +35,15 @@ class Report:
 
 def run(tree: Tree) -> Report:
     report = Report(tree)
-    broken = _import(tree)
-    if broken:
+    fault = _import(tree)
+    if fault:
         report.is_broken = True
-        report.faults.append(broken)
+        report.faults.append(fault)
     found = []
     for rule in RULES.values():
-        if broken and rule.needs is not Needs.SOURCES:
+        if fault and rule.needs is not Needs.SOURCES:
             continue
-        found += [replace(fault, rule=rule.id) for fault in rule.check(tree)]
+        found += [replace(each, rule=rule.id) for each in rule.check(tree)]
     _silence(tree, sorted(set(found)), report)
     report.faults.sort()
     return report
@@ -57,11 +57,12 @@ def _import(tree: Tree) -> Fault | None:
         try:
             step()
         except Exception as error:
-            return _broken(tree, error)
+            return broken(tree, error)
     return None
 
 
-def _broken(tree: Tree, error: Exception) -> Fault:
+def broken(tree: Tree, error: Exception) -> Fault:
+    """The line of ours that an error comes from."""
     file, line = "app/main.py", 1
     for frame in traceback.extract_tb(error.__traceback__):
         name = frame.filename.removeprefix(f"{tree.root}").replace("\\", "/").lstrip("/")

@@ -144,25 +144,24 @@ def fits(tree: Tree) -> Iterator[Fault]:
 
 def _misfit(pair: Pair, name: str, column: Column[Any]) -> tuple[str, str] | None:
     kind = column.type
+    known = getattr(kind, "enum_class", None)
+    if known and pair.accepts(name, "no such value"):
+        return "takes what its column does not know", f"write {known.__name__}"
     if isinstance(kind, String) and not getattr(kind, "enum_class", None):
         for text in _texts(_written(pair.schema)[name]):
             longest = text.get("maxLength", _width(text.get("pattern")))
             if kind.length and (longest is None or longest > kind.length):
                 said = f"{longest} characters" if longest else "any length"
-                return f"takes {said}, its column {kind.length}", f"write line({kind.length})"
+                better = _rule_for(name, kind.length)
+                return f"takes {said}, its column {kind.length}", f"write {better}"
         if pair.accepts(name, "a\x00b"):
-            rule = f"line({kind.length})" if kind.length else "text(10_000)"
-            return (
-                "takes control characters, which PostgreSQL refuses",
-                f"write Annotated[str, {rule}]",
-            )
+            what = "takes control characters, which PostgreSQL refuses"
+            return what, f"write {_rule_for(name, kind.length)}"
     elif isinstance(kind, Integer):
         most = 2**63 if isinstance(kind, BigInteger) else 2**31
         if pair.accepts(name, most) or pair.accepts(name, -most - 1):
-            return (
-                "takes numbers that its column cannot hold",
-                "write Annotated[int, whole(0, ...)]",
-            )
+            better = "JsonId" if column.foreign_keys else "Annotated[int, whole(0, 1000)]"
+            return "takes numbers that its column cannot hold", f"write {better}"
     elif isinstance(kind, Numeric) and kind.precision and kind.asdecimal:
         scale = kind.scale or 0
         # As texts, which a client may send for a number; exact, as a float is not.
@@ -177,6 +176,15 @@ def _misfit(pair: Pair, name: str, column: Column[Any]) -> tuple[str, str] | Non
     elif isinstance(kind, JSON) and pair.accepts(name, {"a": float("nan")}):
         return "takes NaN, which is no JSON", "write JsonObject, from app.schemas.base"
     return None
+
+
+def _rule_for(name: str, length: int | None) -> str:
+    """The type of `app.schemas.base` for a text."""
+    if "email" in name:
+        return "Email"
+    if name.endswith(("url", "slug")):
+        return f"Annotated[str, {name.rpartition('_')[2]}({length or 500})]"
+    return f"Annotated[str, line({length})]" if length else "Annotated[str, text(10_000)]"
 
 
 def _width(pattern: str | None) -> int | None:

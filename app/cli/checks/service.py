@@ -10,6 +10,7 @@ from app.cli.checks.sources import Function, Source, calls, dotted, imported, la
 from app.cli.checks.tree import Tree
 
 MAKERS = {"Session", "sessionmaker", "SessionLocal", "scoped_session", "create_engine"}
+QUERY = re.compile(r"(^|\.)(db|session)\.query$")
 OPENERS = re.compile(r"\bdatabase\.(writing|reading)$")
 
 
@@ -142,7 +143,7 @@ def select_only(tree: Tree) -> Iterator[Fault]:
     are written for `select()`."""
     for source in tree.sources.below("app/services", "app/api", "app/models"):
         for node in source.calls:
-            if dotted(node.func) in ("db.query", "session.query"):
+            if QUERY.search(dotted(node.func)):
                 model = ast.unparse(node.args[0]) if node.args else "Model"
                 yield Fault(
                     source.name,
@@ -150,6 +151,33 @@ def select_only(tree: Tree) -> Iterator[Fault]:
                     f"db.query({model})",
                     f"write db.scalars(select({model})...), or get_or_404(db, {model}, id)",
                 )
+
+
+@rule("R59", Point.SERVICE, "A use case uses what it takes", Needs.SOURCES)
+def uses_all(tree: Tree) -> Iterator[Fault]:
+    """A `user` that is taken and not used is an order that everybody can read: who may, the query
+    decides, by `where(Order.user_id == user.id)`. A `params` that is not used is a filter that
+    filters nothing."""
+    for source in tree.sources.below("app/services"):
+        for name, node in source.functions.items():
+            if not source.name.endswith("_service.py") or _is_stub(node):
+                continue
+            used = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+            for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs):
+                if argument.arg not in used and argument.arg not in ("self", "cls", "_"):
+                    yield Fault(
+                        source.name,
+                        argument.lineno,
+                        f"{name} takes {argument.arg} and does not use it",
+                        f"use {argument.arg} in the query, or take it away, here and in the router",
+                    )
+
+
+def _is_stub(node: Function) -> bool:
+    """A function that is only declared."""
+    last = node.body[-1]
+    empty = isinstance(last, ast.Expr) and isinstance(last.value, ast.Constant)
+    return len(node.body) == 1 and (empty or isinstance(last, ast.Pass))
 
 
 def _last_commit(tree: Tree, code: Code) -> int:
