@@ -10,7 +10,12 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    AsyncExitStack,
+    closing,
+)
 from typing import Any
 
 import anyio
@@ -78,6 +83,12 @@ def _run_once(handle: Handler, request: Request) -> Response:
     finally:
         _hop.active, _hop.returned = False, None
         scope.update(outer)
+
+
+def close_at_end(request: Request, resource: Any) -> None:
+    """Call `close()` of it when the request has ended; of a stream, when that was sent."""
+    stack: AsyncExitStack = request.scope["fastapi_inner_astack"]
+    stack.push_async_exit(_ContextHere(closing(resource)))
 
 
 def _drive(coroutine: Coroutine[Any, Any, Response]) -> Response:
