@@ -23,6 +23,7 @@ import fastapi.dependencies.utils
 import fastapi.routing
 import starlette.datastructures
 from fastapi import Request, Response
+from fastapi._compat import field_annotation_is_sequence
 from fastapi.concurrency import contextmanager_in_threadpool
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -168,6 +169,17 @@ def _context_here(context: AbstractContextManager[Any]) -> AbstractAsyncContextM
     return _ContextHere(context) if _hop.active else contextmanager_in_threadpool(context)
 
 
+_sequences: dict[int, tuple[object, bool]] = {}  # by id: not every annotation can be hashed
+
+
+def _is_sequence(annotation: Any) -> bool:
+    """FastAPI finds it out anew for each parameter of each request, which is a tenth of a list."""
+    known = _sequences.get(id(annotation))
+    if known is None:
+        known = _sequences[id(annotation)] = annotation, field_annotation_is_sequence(annotation)
+    return known[1]
+
+
 def _replace(module: Any, name: str, ours: Any) -> None:
     if not callable(getattr(module, name, None)):
         raise ImportError(
@@ -181,3 +193,4 @@ _replace(fastapi.routing, "run_in_threadpool", _run_here)
 _replace(starlette.datastructures, "run_in_threadpool", _run_here)  # of uploaded files
 _replace(fastapi.dependencies.utils, "run_in_threadpool", _run_here)
 _replace(fastapi.dependencies.utils, "contextmanager_in_threadpool", _context_here)
+_replace(fastapi.dependencies.utils, "field_annotation_is_sequence", _is_sequence)

@@ -39,11 +39,12 @@ class Asked:
 
 
 class Built(NamedTuple):
-    """names: the fields that the rows begin with, the columns of `order` follow; none: an entity.
+    """names: the fields that the rows begin with, and the columns of `order` follow; none: `model`.
 
     page_type: what the answer is. counting: the statement of the total.
     """
 
+    model: type[Base]
     names: list[str]
     order: Order
     page: Select[Any]
@@ -95,7 +96,7 @@ def _build(asked: Asked) -> Built:
     else:
         page = page.offset(bindparam("skip", type_=Integer))
     page_of: Any = Page
-    return Built(names, order, page, counting.order_by(None), page_of[asked.schema])
+    return Built(model, names, order, page, counting.order_by(None), page_of[asked.schema])
 
 
 def _names_of_values(model: type[Base], schema: type[ReadSchema]) -> list[str]:

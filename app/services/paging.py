@@ -41,14 +41,14 @@ def paginate(
     then says how they are loaded: `select(Order).options(selectinload(Order.items))`.
     One statement with `cursor`, at most two with `skip`, and those of such options.
     """
-    model: type[Base] = statement.column_descriptions[0]["entity"]
     filters, values = filters_of(params, own_filters)
     built = build(statement, params, schema, filters, include_deleted)
     names, order = built.names, built.order
+    listing = _name_of(built.model, params)
     if params.cursor is None:
         place: dict[str, Any] = {"skip": params.skip}
     else:
-        place = _read_cursor(params.cursor, order, model, params)
+        place = _read_cursor(params.cursor, order, listing)
     # One row more than asked for tells whether there is a next page.
     rows = db.execute(built.page, {**values, **place, "limit": params.limit + 1}).all()
 
@@ -59,7 +59,7 @@ def paginate(
         total=None if params.cursor else _total(db, built, values, params, len(rows), more),
         skip=None if params.cursor else params.skip,
         limit=params.limit,
-        next_cursor=_write_cursor(rows[-1][-len(order) :], model, params) if more else None,
+        next_cursor=_write_cursor(rows[-1][-len(order) :], listing) if more else None,
     )
     return result
 
@@ -80,21 +80,23 @@ def _total(
 # --- Cursors ---------------------------------------------------------------------------------
 
 
-def _sign(payload: bytes, model: type[Base], params: ListParams) -> bytes:
+def _name_of(model: type[Base], params: ListParams) -> bytes:
+    """What a list differs by from others: its filters and order."""
+    filters = params.model_dump_json(exclude={"skip", "limit", "cursor"})
+    return f"{model.__name__}{filters}".encode()
+
+
+def _sign(payload: bytes, listing: bytes) -> bytes:
     """A signature over place and list, so that a cursor works where it was given out only."""
-    key = get_settings().secret_key.encode()
-    listing = params.model_dump_json(exclude={"skip", "limit", "cursor"})
-    return hmac.digest(key, f"{model.__name__}{listing}".encode() + payload, hashlib.sha256)[:12]
+    return hmac.digest(get_settings().secret_key.encode(), listing + payload, hashlib.sha256)[:12]
 
 
-def _write_cursor(values: Sequence[Any], model: type[Base], params: ListParams) -> str:
+def _write_cursor(values: Sequence[Any], listing: bytes) -> str:
     payload = to_json(list(values))
-    return base64.urlsafe_b64encode(_sign(payload, model, params) + payload).decode().rstrip("=")
+    return base64.urlsafe_b64encode(_sign(payload, listing) + payload).decode().rstrip("=")
 
 
-def _read_cursor(
-    cursor: str, order: Order, model: type[Base], params: ListParams
-) -> dict[str, Any]:
+def _read_cursor(cursor: str, order: Order, listing: bytes) -> dict[str, Any]:
     """The parameters of the rows behind it."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
@@ -102,7 +104,7 @@ def _read_cursor(
     except (binascii.Error, ValueError):
         raw = b""
     signature, payload = raw[:12], raw[12:]
-    if not hmac.compare_digest(signature, _sign(payload, model, params)):
+    if not hmac.compare_digest(signature, _sign(payload, listing)):
         raise InvalidError("The cursor is not one of this list, sort and filters.", field="cursor")
     return {
         f"after_{number}": _adapter(column.type.python_type).validate_python(value)

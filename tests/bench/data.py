@@ -1,6 +1,5 @@
 """A database for one run of the benchmark: made, filled and dropped."""
 
-import os
 import random
 import secrets
 import subprocess
@@ -20,6 +19,7 @@ from sqlalchemy.pool import NullPool
 from app.cli.console import CommandError
 from app.cli.schema import reason
 from app.core.config import ROOT
+from tests import servers
 
 USERNAME, PASSWORD = "bench", "correct horse battery"
 
@@ -46,17 +46,18 @@ def database(url: str | None, folder: Path) -> Iterator[str]:
 
 def environment(url: str) -> dict[str, str]:
     """What all the servers are started with: as in production, and no login is one too many."""
-    return {
-        **os.environ,
-        "ENVIRONMENT": "production",
-        "APP_NAME": "FastAPI Live",
-        "SECRET_KEY": secrets.token_urlsafe(48),
-        "DATABASE_URL": url,
-        "ACCESS_TOKEN_MINUTES": "600",
-        "RATE_LIMIT_ENABLED": "false",
-        "PGTZ": "UTC",
-        "PYTHONUNBUFFERED": "1",
-    }
+    return servers.environment(
+        ENVIRONMENT="production",
+        DEBUG="false",
+        APP_NAME="FastAPI Live",
+        API_PREFIX="/api/v1",
+        LOG_LEVEL="INFO",
+        SECRET_KEY=secrets.token_urlsafe(48),
+        DATABASE_URL=url,
+        ACCESS_TOKEN_MINUTES="600",
+        RATE_LIMIT_ENABLED="false",
+        PGTZ="UTC",
+    )
 
 
 def fill(variables: dict[str, str], rows: int) -> None:

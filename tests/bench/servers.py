@@ -51,16 +51,16 @@ class Contender:
 
 
 APP = Contender("app", "this project")
-TEXTBOOK = Contender("textbook", "textbook: def, db.query", "textbook")
+TEXTBOOK = Contender("textbook", "textbook", "textbook")
 ASYNC = Contender(
     "async",
-    "async SQLAlchemy",
+    "async",
     "asynchronous",
     packages=("greenlet", "asyncpg", "aiosqlite"),
 )
 BARE = Contender(
     "bare",
-    "bare ASGI + driver",
+    "bare",
     "bare",
     packages=("asyncpg", "orjson"),
     databases=("postgresql",),
@@ -146,6 +146,10 @@ class Server:
             except ProcessLookupError:
                 pass  # it did not start
         self.popen.wait()
+
+
+def all_cores() -> list[int]:
+    return list(range(psutil.cpu_count() or 1)) if hasattr(psutil.Process, "cpu_affinity") else []
 
 
 def cores() -> tuple[list[int], list[int]]:
