@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.console import CommandError, console
+from app.cli.console import CommandError, UsageError, console
 from app.core.config import ROOT, Settings, get_settings
 
 commands = typer.Typer(
@@ -51,7 +51,7 @@ def bench(
     parts = tuple(part.strip() for part in only.split(",") if part.strip())
     if not parts or set(parts) - set(PARTS):
         unknown = ", ".join(part for part in parts if part not in PARTS)
-        raise CommandError(f"--only {unknown or 'nothing'}: there are {', '.join(PARTS)}.")
+        raise UsageError(f"--only {unknown or 'nothing'}: there are {', '.join(PARTS)}.")
     url = server_url()
     check_needs(picture)
     # Only now: what the tests need is not installed everywhere, and sets up their environment.
@@ -91,4 +91,4 @@ def check_needs(picture: Path | None) -> None:
         if importlib.util.find_spec(package) is None:
             raise CommandError(NEEDS.format(package))
     if picture and not picture.resolve().parent.is_dir():
-        raise CommandError(f"--plot {picture}: there is no such folder.")
+        raise UsageError(f"--plot {picture}: there is no such folder.")
