@@ -9,7 +9,7 @@ import pkgutil
 
 from app.core.routing import APIRouter
 
-api_router = APIRouter()
+api_routers: list[APIRouter] = []
 api_tags: list[dict[str, str]] = []  # as OpenAPI lists them
 
 for _found in sorted(pkgutil.iter_modules(__path__), key=lambda found: found.name):
@@ -18,5 +18,5 @@ for _found in sorted(pkgutil.iter_modules(__path__), key=lambda found: found.nam
     if _named and "router" not in _named:
         raise RuntimeError(f"app/api/{_found.name}.py: call it `router`, not `{_named[0]}`")
     if _router := getattr(_module, "router", None):
-        api_router.include_router(_router)
+        api_routers.append(_router)
         api_tags.extend({"name": tag, "description": _module.__doc__ or ""} for tag in _router.tags)

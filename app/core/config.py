@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     migrate_on_start: bool | None = None  # None: in development only
 
     # Threads. Few are faster than many: they share one interpreter.
-    request_threads: int = Field(8, ge=1)
+    request_threads: int = Field(4, ge=1)
     hash_threads: int = Field(2, ge=1)
 
     # HTTP

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from app.core.config import Settings, get_settings
 from app.core.db_errors import READ_ONLY, code_of
 from app.core.engines import make_engine
+from app.core.one_hop import close_at_end
 
 READING = ("GET", "HEAD", "OPTIONS")
 
@@ -31,7 +32,6 @@ def _refuse_flush(session: Session, *_: Any) -> None:
     raise InvalidRequestError(MUST_NOT_WRITE)
 
 
-@event.listens_for(ReadSession, "do_orm_execute")
 def _refuse_dml(state: ORMExecuteState) -> None:
     if state.is_insert or state.is_update or state.is_delete:
         raise InvalidRequestError(MUST_NOT_WRITE)
@@ -72,6 +72,8 @@ class Database:
         }
         self.writing = sessionmaker(self.engine, **options)
         self.reading = sessionmaker(self.read_engine, class_=ReadSession, **options)
+        if in_memory:  # the others refuse it themselves, and listening costs each statement
+            event.listen(self.reading, "do_orm_execute", _refuse_dml)
 
     def check(self) -> None:
         """Raise a DBAPIError when the database does not answer."""
@@ -90,11 +92,15 @@ class Database:
 database = Database(get_settings().database_url, get_settings())
 
 
-def get_db(request: Request) -> Iterator[Session]:
-    """The session of one request. What the service did not commit is rolled back."""
+def get_db(request: Request) -> Session:
+    """The session of one request. What the service did not commit is rolled back.
+
+    Without `yield`, which costs a synchronous request as much as its query: the route closes it.
+    """
     reads = request.method in READING and not getattr(request.state, "writes", False)
-    with database.reading() if reads else database.writing() as session:
-        yield session
+    session: Session = database.reading() if reads else database.writing()
+    close_at_end(request, session)
+    return session
 
 
 @contextmanager

@@ -18,6 +18,8 @@ _STANDARD = set(vars(logging.makeLogRecord({}))) | {
     "color_message",
 }
 
+_encode = json.JSONEncoder(default=str).encode
+
 
 def _extras(record: logging.LogRecord) -> dict[str, object]:
     return {name: value for name, value in vars(record).items() if name not in _STANDARD}
@@ -35,7 +37,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return _encode(line)
 
 
 class ConsoleFormatter(logging.Formatter):

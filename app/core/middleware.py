@@ -55,9 +55,8 @@ class RequestMiddleware:
         self.app = app
         self.settings = settings
         self.max_body = settings.max_body_bytes
-        self.headers = HEADERS | (
-            {"strict-transport-security": HSTS} if settings.is_production else {}
-        )
+        headers = HEADERS | ({"strict-transport-security": HSTS} if settings.is_production else {})
+        self.headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -135,12 +134,14 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = MutableHeaders(raw=message.setdefault("headers", []))
-            if self.status >= 400 and headers.get("content-type", "").startswith("text/plain"):
-                # Starlette's own refusals (a foreign host or origin) are plain text.
-                await self.replace(headers)
-                return
-            self.add_headers(headers)
+            raw = message.setdefault("headers", [])
+            if self.status >= 400:
+                headers = MutableHeaders(raw=raw)
+                if headers.get("content-type", "").startswith("text/plain"):
+                    # Starlette's own refusals (a foreign host or origin) are plain text.
+                    await self.replace(headers)
+                    return
+            self.add_headers(raw)
         if not self.replaced:
             await self._send(message)
         self.ended = time.perf_counter()  # what runs later is not the request's time
@@ -151,12 +152,14 @@ class _Exchange:
         await answer(self.scope, _nothing, self.send)
         self.replaced = True
 
-    def add_headers(self, headers: MutableHeaders) -> None:
-        headers["x-request-id"] = self.id
-        for name, value in self.middleware.headers.items():
-            headers.setdefault(name, value)
-        if "authorization" in self.request_headers or self.scope["method"] == "POST":
-            headers.setdefault("cache-control", "no-store")
+    def add_headers(self, headers: list[tuple[bytes, bytes]]) -> None:
+        """As bytes: setting each by name would read through all the others, at each request."""
+        there = {name for name, _ in headers}
+        headers += [each for each in self.middleware.headers if each[0] not in there]
+        private = "authorization" in self.request_headers or self.scope["method"] == "POST"
+        if private and b"cache-control" not in there:
+            headers.append((b"cache-control", b"no-store"))
+        headers.append((b"x-request-id", self.id.encode()))
 
     def log(self, seconds: float) -> None:
         """One line, without the query string: it may hold a token."""

@@ -10,7 +10,12 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    AsyncExitStack,
+    closing,
+)
 from typing import Any
 
 import anyio
@@ -18,6 +23,7 @@ import fastapi.dependencies.utils
 import fastapi.routing
 import starlette.datastructures
 from fastapi import Request, Response
+from fastapi._compat import field_annotation_is_sequence
 from fastapi.concurrency import contextmanager_in_threadpool
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -78,6 +84,12 @@ def _run_once(handle: Handler, request: Request) -> Response:
     finally:
         _hop.active, _hop.returned = False, None
         scope.update(outer)
+
+
+def close_at_end(request: Request, resource: Any) -> None:
+    """Call `close()` of it when the request has ended; of a stream, when that was sent."""
+    stack: AsyncExitStack = request.scope["fastapi_inner_astack"]
+    stack.push_async_exit(_ContextHere(closing(resource)))
 
 
 def _drive(coroutine: Coroutine[Any, Any, Response]) -> Response:
@@ -157,6 +169,17 @@ def _context_here(context: AbstractContextManager[Any]) -> AbstractAsyncContextM
     return _ContextHere(context) if _hop.active else contextmanager_in_threadpool(context)
 
 
+_sequences: dict[int, tuple[object, bool]] = {}  # by id: not every annotation can be hashed
+
+
+def _is_sequence(annotation: Any) -> bool:
+    """FastAPI finds it out anew for each parameter of each request, which is a tenth of a list."""
+    known = _sequences.get(id(annotation))
+    if known is None:
+        known = _sequences[id(annotation)] = annotation, field_annotation_is_sequence(annotation)
+    return known[1]
+
+
 def _replace(module: Any, name: str, ours: Any) -> None:
     if not callable(getattr(module, name, None)):
         raise ImportError(
@@ -170,3 +193,4 @@ _replace(fastapi.routing, "run_in_threadpool", _run_here)
 _replace(starlette.datastructures, "run_in_threadpool", _run_here)  # of uploaded files
 _replace(fastapi.dependencies.utils, "run_in_threadpool", _run_here)
 _replace(fastapi.dependencies.utils, "contextmanager_in_threadpool", _context_here)
+_replace(fastapi.dependencies.utils, "field_annotation_is_sequence", _is_sequence)

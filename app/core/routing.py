@@ -115,6 +115,13 @@ class APIRouter(fastapi.APIRouter):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **{"route_class": OneHopRoute, **options})
+        self._beginning = self.prefix.partition("{")[0]
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Another feature's path is told by its beginning, and not compared with each route."""
+        if self._beginning not in scope["path"]:
+            return Match.NONE, {}
+        return super().matches(scope)
 
 
 def _suspends(call: Callable[..., Any]) -> bool:

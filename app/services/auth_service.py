@@ -2,7 +2,7 @@
 
 import uuid
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.core.columns import utcnow
@@ -26,22 +26,27 @@ from app.services.tokens import (
     use_token,
 )
 
+# Of each request with a token, and therefore built once.
+_SIGNED_IN = select(User).where(
+    User.id == bindparam("user_id"),
+    *active(),
+    select(Token.id)
+    .where(
+        Token.family == bindparam("session"),
+        Token.user_id == bindparam("user_id"),
+        Token.kind == TokenKind.REFRESH,
+        Token.used_at.is_(None),
+    )
+    .exists(),
+)
+
 
 class AuthService:
     @staticmethod
     def authenticate(db: Session, claims: AccessClaims) -> User:
         """The user of an access token whose session still lives. One statement."""
-        session_lives = (
-            select(Token.id)
-            .where(
-                Token.family == claims.session,
-                Token.user_id == claims.user_id,
-                Token.kind == TokenKind.REFRESH,
-                Token.used_at.is_(None),
-            )
-            .exists()
-        )
-        user = db.scalar(select(User).where(User.id == claims.user_id, *active(), session_lives))
+        values = {"user_id": claims.user_id, "session": claims.session}
+        user: User | None = db.scalar(_SIGNED_IN, values)
         if user is None:
             raise UnauthorizedError("The session has ended.")
         return user

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, UpdateBase, func, select
+from sqlalchemy import ColumnElement, Select, UpdateBase, bindparam, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.interfaces import ORMOption
@@ -53,17 +54,26 @@ def get_or_404(
     options: what is loaded with it, such as `selectinload(Order.items)`.
     lock: as it is now, and unchanged by others until the session ends.
     """
-    conditions = [*where, *_not_deleted(model, include_deleted)]
-    entity: Any = model
-    statement = select(entity).where(entity.id == row_id, *conditions).options(*options)
+    statement = _by_id(model, include_deleted)
+    if where:
+        statement = statement.where(*where)
+    if options:
+        statement = statement.options(*options)
     if lock:
         # SQLite has no lock on a row: there, whoever writes has the database to itself.
         statement = statement.with_for_update().execution_options(populate_existing=True)
-    row: Model | None = db.scalar(statement)
+    row: Model | None = db.scalar(statement, {"row_id": row_id})
     if row is None:
         raise NotFoundError(f"{_title(model)} not found.")
     check_version(row, if_match)
     return row
+
+
+@lru_cache  # building a statement takes a quarter of the time of running it
+def _by_id(model: type[Base], include_deleted: bool) -> Select[Any]:
+    entity: Any = model
+    conditions = _not_deleted(model, include_deleted)
+    return select(entity).where(entity.id == bindparam("row_id"), *conditions)
 
 
 def get_all(db: Session, model: type[Model], row_ids: Iterable[Any], *, field: str) -> list[Model]:

@@ -1,0 +1,1 @@
+"""`python run.py bench`: this project and what people would write instead, on the same work."""
