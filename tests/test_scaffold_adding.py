@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from app.cli.console import CommandError
-from app.cli.scaffold.adding import Building
 from app.cli.scaffold.addition import Addition, read_addition
+from app.cli.scaffold.building import Building
 from app.cli.scaffold.describing import describe
 from app.cli.scaffold.filling import as_text, values_of
 from app.cli.scaffold.making import write_files, write_sides

@@ -29,7 +29,7 @@ class LengthenSearchOp(ops.MigrateOperation):
 def _render(_context: Any, op: LengthenSearchOp) -> list[str]:
     name = op.table_name
     return [
-        "# New rows are found by it from the beginning.",
+        "# The rows that are there are found by it as new ones are.",
         f'{name} = sa.table("{name}", sa.column("search_text", sa.Text()))',
         f"op.execute({name}.update().values(search_text={name}.c.search_text + {op.text!r}))",
     ]
