@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import agents, users
+from app.cli import agents, benches, users
 from app.cli.console import CommandError, UsageError, console, explain
 from app.core.config import ROOT
 
@@ -50,6 +50,7 @@ Try: [bold]python run.py add-field product weight:int=0 origin:str:100:optional[
 
 cli_app.add_typer(users.commands, name="user")
 cli_app.add_typer(agents.commands)
+cli_app.add_typer(benches.commands, name="bench")
 
 
 @cli_app.callback()

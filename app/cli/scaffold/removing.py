@@ -33,7 +33,7 @@ def remove_features(names: list[str], *, shop: bool, force: bool, dry_run: bool)
         connect()
     with workshop(ROOT) as copy:
         undone = undoable(set().union(*(each.tables for each in leaving)))
-        changes = build(project, leaving, copy, undone)
+        changes = build(project, leaving, copy, undone, "the examples" if shop else "")
         if dry_run:
             print(changes.diff(), end="")
             return
@@ -44,7 +44,8 @@ def remove_features(names: list[str], *, shop: bool, force: bool, dry_run: bool)
     if said:
         console.print(said)
     gone = ", ".join(each.model.cls for each in leaving)
-    console.print(f"[bold]{gone}[/] is gone, in {time.perf_counter() - started:.1f} s.")
+    verb = "is" if len(leaving) == 1 else "are"
+    console.print(f"[bold]{gone}[/] {verb} gone, in {time.perf_counter() - started:.1f} s.")
 
 
 def check(project: Project, leaving: list[Feature], force: bool) -> None:
@@ -61,10 +62,12 @@ def check(project: Project, leaving: list[Feature], force: bool) -> None:
         raise CommandError(f"git has not recorded {shown}. Commit, or remove it with --force.")
 
 
-def build(project: Project, leaving: list[Feature], copy: Workshop, undone: list[Path]) -> Changes:
+def build(
+    project: Project, leaving: list[Feature], copy: Workshop, undone: list[Path], what: str = ""
+) -> Changes:
     """Take them out of the copy; what that changes in the tree, the routers first."""
     changes = Changes(project.root)
-    dropping = None if undone else _dropping(leaving, copy)  # while the models are there
+    dropping = None if undone else _dropping(leaving, copy, what)  # while the models are there
     files = [path for each in leaving for path in each.files]
     edited = [path for path in _models(project) if path not in files]
     for path in files:
@@ -89,11 +92,11 @@ def build(project: Project, leaving: list[Feature], copy: Workshop, undone: list
     return changes
 
 
-def _dropping(leaving: list[Feature], copy: Workshop) -> Path:
+def _dropping(leaving: list[Feature], copy: Workshop, what: str) -> Path:
     """The migration that drops their tables."""
+    what = what or " and ".join(each.model.names.many for each in leaving)
     tables = set().union(*(each.tables for each in leaving))
-    many = " and ".join(each.model.names.many for each in leaving)
-    path = copy.migration("drop", f"remove {many}", tables)
+    path = copy.migration("drop", f"remove {what}", tables)
     ruff(copy.root, [path], *AS_TIGHT)
     copy.end()  # it has imported what goes now
     return path

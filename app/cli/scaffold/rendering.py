@@ -119,7 +119,8 @@ def unique_sentence(entity: Entity) -> str:
     names = [each.name.replace("_", " ") for each in entity.unique if each.keyed]
     if not names:
         return ""
-    return f" Its {' and its '.join(names)} is its own, without regard to case."
+    one = "is its own" if len(names) == 1 else "are its own"
+    return f" Its {' and its '.join(names)} {one}, without regard to case."
 
 
 def ruff(root: Path, paths: list[Path], *settings: str) -> None:
