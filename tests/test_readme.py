@@ -31,6 +31,7 @@ COMMANDS = {
     "python run.py test --faults restarted-fast postgresql": "by hand",
     "python run.py test --faults login-timing": "by hand",
     "python run.py test --faults --quick": "by .ci/run",
+    "python run.py test --scaffold": "tests/test_scaffold_run.py",
     "python run.py seed": "tests/test_seed.py",
     "python run.py migrate": "tests/test_cli.py",
     "python run.py check": "tests/test_check.py",

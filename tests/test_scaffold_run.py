@@ -160,12 +160,32 @@ def test_what_others_stand_on_is_not_removed(tree: Tree) -> None:
     assert "Did you mean user?" in tree.run("remove", "usr", code=1)
 
 
+@pytest.mark.parametrize("document", ["README.md", "docs/generator.md"])
+def test_the_commands_of_the_documents(tree: Tree, document: str) -> None:
+    """The two-minute tour, as it is written: in its order, one after the other."""
+    text = (ROOT / document).read_text("utf-8")
+    commands = re.findall(r"^python run.py ((?:new|copy|remove) .*)$", text, re.MULTILINE)
+    assert commands
+    tree.run("migrate")
+    for command in commands:
+        if command != "remove --examples" or EXAMPLES:
+            said = tree.run(*command.split())
+            assert re.search(r"[1-9]\d+ tests passed|(is|are) gone", said), said
+    assert "nothing to do" in tree.run("migrate")
+    check_tools(tree)
+
+
 def check_whole(tree: Tree) -> None:
     """All that `.ci/run` asks of a tree, on SQLite."""
     said = tree.run("test")
     assert re.search(r"^\d+ passed", said, re.MULTILINE), said
     assert " failed" not in said
     assert " error" not in said
+    check_tools(tree)
+
+
+def check_tools(tree: Tree) -> None:
+    """What was generated passes as it stands."""
     for tool in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]):
         subprocess.run([sys.executable, "-m", *tool], cwd=tree.root, check=True)
 
@@ -252,8 +272,7 @@ def test_every_type_relation_and_option_on_three_databases(tree: Tree) -> None:
         passed = re.search(r"(\d+) passed", said)
         assert passed, said
         assert int(passed[1]) > 1000, said
-    for tool in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]):
-        subprocess.run([sys.executable, "-m", *tool], cwd=tree.root, check=True)
+    check_tools(tree)
     tree.run("remove", *WIDE)
     left = {name: text for name, text in tree.files().items() if "_cache/" not in name}
     assert (left, tree.schema()) == (files, schema)
