@@ -69,11 +69,11 @@ def find_target(project: Project, names: Names, field: Field) -> Model | None:
         return None
     model = project.find(field.target)
     if model is None:
-        known = {each.singular: each for each in project.models}
-        near = get_close_matches(
-            snake(field.target), [*known, *(m.table for m in project.models)], 1
-        )
-        hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(sorted(known))}."
+        known = [each for each in project.models if project.files(each.names)["router"].exists()]
+        spelled = [name for each in known for name in (each.singular, each.table)]
+        near = get_close_matches(snake(field.target), spelled, 1)
+        there = ", ".join(sorted(each.singular for each in known))
+        hint = f"Did you mean {near[0]}?" if near else f"There are {there}."
         raise CommandError(
             f"{field.name}: there is no {field.target} to refer to. {hint} "
             f"Or make it first: python run.py new {singular(snake(field.target))}"

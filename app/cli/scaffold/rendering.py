@@ -1,5 +1,6 @@
 """The files of a feature, from `templates/`, as ruff formats them."""
 
+import ast
 import json
 import subprocess
 from pathlib import Path
@@ -110,7 +111,9 @@ def _context(project: Project, entity: Entity) -> dict[str, Any]:
 def _change(entity: Entity) -> str:
     """A PATCH that changes something, as source code."""
     if entity.plain:
-        return f'{{"{entity.plain[0].name}": {entity.plain[0].samples[1]}}}'
+        one = entity.plain[0]
+        same = ast.literal_eval(one.samples[1]) == ast.literal_eval(one.default_json)
+        return f'{{"{one.name}": {one.samples[0 if same else 1]}}}'
     one = entity.attributes[0]
     return f'{{"{one.name}": {"[]" if one.is_many else one.parent_json}}}'
 
