@@ -154,7 +154,7 @@ def test_filters_keep_what_is_equal_or_in_range() -> None:
 def test_a_cursor_of_the_longest_columns_is_taken() -> None:
     """The generator sorts by texts of up to 768 characters, and a list by four columns."""
     longest = ["\U0001f600" * 768] * 4
-    cursor = _write_cursor([*longest, 2**31 - 1], User, Params())
+    cursor = _write_cursor([*longest, 2**31 - 1], b"any list")
     assert Params(cursor=cursor).cursor == cursor
 
 
