@@ -16,7 +16,7 @@ from tests.faults.suite import EVERYWHERE, fault
 def workers_killed(stage: Stage) -> None:
     """The workers are killed one after the other, under load."""
     with stage.load() as load:
-        for _ in range(3):
+        for _ in range(2):
             before = stage.served()
             os.kill(stage.workers()[0], signal.SIGKILL)
             load.goes_on()
