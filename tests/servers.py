@@ -20,6 +20,7 @@ PATIENCE = 60.0  # seconds; only what is broken takes as long
 KEPT = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "TMPDIR", "TEMP", "SYSTEMROOT")
 NOT_COPIED = shutil.ignore_patterns(
     *(".git", ".venv", "venv", ".*_cache", ".env", ".secret_key", ".coverage*", "htmlcov", "*.db*"),
+    ".run",  # the notes of a developer's server
     "*.pyc.*",  # what another thread compiles has this name for a moment
 )
 # Taken now: tests change the environment, while others run beside them.

@@ -63,8 +63,11 @@ def test_it_tells_of_columns_and_relations(told: dict[str, Any]) -> None:
     assert columns["user_id"]["refers_to"] == "users.id (CASCADE)"
     assert columns["user_id"]["indexed"]
     assert columns["token_hash"]["unique"]
-    assert not columns["user_agent"]["unique"]
-    assert columns["user_agent"]["nullable"]
+    assert columns["user_agent"] == {
+        "name": "user_agent",
+        "type": "VARCHAR(255)",
+        "nullable": True,
+    }
     (user,) = (each for each in users["relations"] if each["name"] == "user")
     assert (user["kind"], user["model"], user["other_side"]) == ("manytoone", "User", "tokens")
 

@@ -136,6 +136,14 @@ def test_a_command_that_is_none_would_be_told() -> None:
     assert "Missing parameter" in str(complaint_about("python run.py copy book"))
 
 
+def test_every_rule_is_one_of_check() -> None:
+    rules = "".join(p.read_text("utf-8") for p in (ROOT / "app/cli/checks").glob("*.py"))
+    said = "".join(path.read_text("utf-8") for path in DOCUMENTS)
+    named = set(re.findall(r"--explain (R\d\d)", said))
+    assert "R07" in named
+    assert [each for each in sorted(named) if f'rule("{each}"' not in rules] == []
+
+
 # --- Paths, routes, names --------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ import pytest
 from app.cli.scaffold.project import Project
 from app.core.config import ROOT
 from tests.evals import Edit, load, names, prompt
+from tests.evals.__main__ import main
 from tests.evals.grading import Point, grade, points_of
 from tests.servers import copy_tree
 
@@ -73,6 +74,20 @@ def test_of_the_bad_solution_is_told_what_it_misses(name: str, tmp_path: Path) -
     missed = {each.name for each in points.values() if not each.passed}
     assert missed == load(name).MISSES, points
     assert all(each.why for each in points.values() if not each.passed)
+
+
+def test_what_cannot_be_graded_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for words, said in (
+        (["zzz"], "There is no eval zzz. There are blog-suite, categories"),
+        (["posts", "--tree", str(tmp_path)], "it has no run.py"),
+        (["posts", "--start", str(tmp_path)], "is there already"),
+    ):
+        assert main(words) == 1
+        told = capsys.readouterr()
+        assert told.out == ""
+        assert said in told.err
+    assert main([]) == 0
+    assert capsys.readouterr().out.count("\n") == len(names())
 
 
 @proof

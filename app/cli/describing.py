@@ -162,8 +162,9 @@ def describe_tables(chosen: list[Feature]) -> list[Told]:
 
 
 def _describe_column(column: Column[Any]) -> Told:
+    """What is not so is left out: of all tables, it would be most of what an agent has to read."""
     key = next(iter(column.foreign_keys), None)
-    return {
+    told = {
         "name": column.name,
         "type": str(column.type),
         "nullable": column.nullable,
@@ -172,6 +173,7 @@ def _describe_column(column: Column[Any]) -> Told:
         "unique": column.name in _leading(column.table, unique=True),
         "refers_to": f"{key.target_fullname} ({key.ondelete or 'no action'})" if key else None,
     }
+    return {name: value for name, value in told.items() if value}
 
 
 def _leading(table: Any, *, unique: bool) -> set[str]:

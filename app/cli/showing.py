@@ -11,6 +11,7 @@ from app.cli.describing import describe
 from app.core.config import Settings
 
 Told = dict[str, Any]
+MARKS = {"nullable": "optional", "primary_key": "key", "unique": "unique", "indexed": "indexed"}
 ARROWS = {"manytoone": "→", "onetomany": "⇉", "manytomany": "⇄"}
 
 
@@ -80,10 +81,10 @@ def hang(name: str, text: str) -> None:
 def _column(column: Told) -> str:
     """`price numeric(10, 2) indexed`"""
     marks = [column["name"], column["type"].lower()]
-    marks += ["optional"] if column["nullable"] else []
-    marks += ["key"] if column["primary_key"] else []
-    marks += ["unique"] if column["unique"] else ["indexed"] if column["indexed"] else []
-    marks += [f"→ {column['refers_to']}"] if column["refers_to"] else []
+    for mark, word in MARKS.items():
+        implied = mark == "indexed" and column.get("unique")
+        marks += [word] if column.get(mark) and not implied else []
+    marks += [f"→ {column['refers_to']}"] if "refers_to" in column else []
     return escape(" ".join(marks))
 
 

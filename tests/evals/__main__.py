@@ -18,12 +18,12 @@ from tests.servers import copy_tree, environment
 console = Console(highlight=False, soft_wrap=True)
 
 
-def main() -> int:
+def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python run.py eval", description="Grade a tree.")
     parser.add_argument("name", nargs="?")
     parser.add_argument("--tree", type=Path, default=ROOT)
     parser.add_argument("--start", type=Path)
-    given = parser.parse_args()
+    given = parser.parse_args(words)
     if given.name is None:
         for name in names():
             console.print(f"{name:<12} {(load(name).__doc__ or '').splitlines()[0]}")
@@ -36,7 +36,10 @@ def main() -> int:
     if not (tree / "run.py").exists():
         return complain(f"{given.tree} is no tree of this project: it has no run.py.")
     with tempfile.TemporaryDirectory(prefix="eval-") as folder:
-        points = grade(given.name, tree, Path(folder), tell)
+        try:
+            points = grade(given.name, tree, Path(folder), tell)
+        except subprocess.TimeoutExpired as error:
+            return complain(f"{' '.join(error.cmd[1:4])} ... did not end in {error.timeout:.0f} s.")
     passed = sum(point.passed for point in points)
     score = int(100 * passed / len(points))  # 100 % is all of them, and not nearly all
     console.print(f"[bold]{given.name}: {score} %[/], {passed} of {len(points)} points")
@@ -78,4 +81,7 @@ def complain(said: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
