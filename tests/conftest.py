@@ -96,7 +96,7 @@ def app() -> FastAPI:
 
 @pytest.fixture(scope="session")
 def recorder(request: pytest.FixtureRequest) -> Iterator[Recorder]:
-    recorder = Recorder()
+    recorder = Recorder(request.session.items)
     yield recorder
     recorder.close()
     recorder.save(request.session)

@@ -487,7 +487,7 @@ PATCHES = (
         "R52",
         SERVICE,
         "",
-        "\n\n@lru_cache\ndef _cached(db: Session) -> int:\n    return 1\n",
+        "\n\n@lru_cache\ndef _cached(db: Session) -> int:\n    return len(db.new)\n",
         (
             SERVICE,
             "from typing import Any\n",

@@ -5,6 +5,7 @@ import re
 import sys
 import uuid
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -28,8 +29,11 @@ class Recorder:
     A statement belongs to the request whose id is set where it runs; the answer has the same id.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, items: Iterable[pytest.Item] = ()) -> None:
+        """items: the tests that run. A module of theirs that asks nothing has run as well."""
         self.calls: dict[str, set[tuple[str, str, int]]] = defaultdict(set)
+        for item in items:
+            self.calls[item.nodeid.partition("::")[0]] = set()
         self.repeats: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         self._statements: dict[str, Counter[str]] = defaultdict(Counter)
         self._places: dict[tuple[str, str], str] = {}
