@@ -15,7 +15,7 @@ from app.models.user import Role, User
 from app.schemas.base import Page, SearchParams, sortable
 from app.schemas.user import UserRead
 from app.services.base import create_many, paginate
-from app.services.paging import _write_cursor
+from app.services.paging import _name_of, _write_cursor
 from tests.conftest import Headers
 from tests.factories import make_user
 from tests.support import Counter, writing
@@ -154,7 +154,7 @@ def test_filters_keep_what_is_equal_or_in_range() -> None:
 def test_a_cursor_of_the_longest_columns_is_taken() -> None:
     """The generator sorts by texts of up to 768 characters, and a list by four columns."""
     longest = ["\U0001f600" * 768] * 4
-    cursor = _write_cursor([*longest, 2**31 - 1], b"any list")
+    cursor = _write_cursor([*longest, 2**31 - 1], _name_of(User, Params()))
     assert Params(cursor=cursor).cursor == cursor
 
 

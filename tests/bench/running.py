@@ -1,6 +1,8 @@
 """The run: contenders in turn, round by round, and the medians of what they did."""
 
+import signal
 import statistics
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -172,6 +174,7 @@ PARTS = (*COMPARED, "depth", "logins", "crowd", "start", "workers")
 
 def run_bench(plan: Plan) -> dict[str, Any]:
     """All that was measured, as JSON takes it. Raise a CommandError when answers differ."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers and database go as well
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with data.database(plan.url, folder) as url:
