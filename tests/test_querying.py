@@ -71,7 +71,7 @@ def test_it_reads_after_comments_with_common_tables_and_plans() -> None:
     [
         "UPDATE users SET username = 'taken'",
         "DELETE FROM users",
-        "INSERT INTO tags (name) VALUES ('x')",
+        "INSERT INTO users (username) VALUES ('x')",
         pytest.param("WITH x AS (SELECT 1) UPDATE users SET username = 'taken'", id="with"),
     ],
 )
