@@ -539,6 +539,7 @@ PATCHES = (
 
 # These keep others from being judged, so each has a tree to itself.
 ALONE = (
+    patch("R07", SECOND_FILE, 'add_column("lids"', 'add_column("no_lids"', at='"no_lids"'),
     patch(
         "R00",
         ROUTER,

@@ -10,5 +10,6 @@ printing   table, lines, JSON
 fixing     what `--fix` does
 
 and the rules, one module for each point: model, migration, service, api, schemas, tests, indexes,
-errors, docs, relationships, pitfalls.
+errors, docs, relationships; and for the pitfalls, pitfalls and written. `journey` runs the
+migrations, `pairs` finds the model of a schema.
 """

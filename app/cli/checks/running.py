@@ -11,7 +11,7 @@ from app.cli.checks.tree import Subject, Tree
 
 MODULES = (
     *("model", "migration", "service", "api", "schemas", "tests"),
-    *("indexes", "errors", "docs", "relationships", "pitfalls"),
+    *("indexes", "errors", "docs", "relationships", "pitfalls", "written"),
 )
 for _name in MODULES:
     importlib.import_module(f"app.cli.checks.{_name}")
