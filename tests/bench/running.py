@@ -242,6 +242,8 @@ def _compared(tried: dict[str, list[load.Outcome]], rounds: int) -> dict[str, An
                 statistics.mean(base.cpu_per_1000 for base in bases_) / outcome.cpu_per_1000,
             )
             for outcome, bases_ in pairs
+            # On a machine that is too busy, a round may end before the first answer.
+            if outcome.latencies and all(base.latencies for base in bases_)
         ]
         if ratios:
             figures.times = statistics.median(rate for rate, _ in ratios)
