@@ -1,7 +1,6 @@
 """`python run.py check`: silent where all is well, and exact where it is not."""
 
 import json
-import os
 import re
 import runpy
 import shutil
@@ -35,9 +34,6 @@ from tests.mutations import ALONE, PATCHES, Patch, git, write_library
 from tests.recording import Recorder, is_narrowed
 
 Place = tuple[str, str, int]
-long = pytest.mark.skipif(
-    not os.environ.get("TEST_CHECK"), reason="takes minutes: TEST_CHECK=1 runs it"
-)
 MEASURED = {name for name, rule in RULES.items() if rule.needs is Needs.RECORD}
 
 
@@ -87,7 +83,7 @@ def test_what_keeps_the_app_from_starting_is_told_with_its_line(tmp_path: Path) 
         assert (fault.rule, fault.file, fault.line) == ("R00", "app/models/thing.py", line)
 
 
-@long
+@pytest.mark.slow
 @pytest.mark.parametrize("patch", [*PATCHES, *ALONE], ids=lambda patch: patch.rule)
 def test_each_patch_alone_breaks_one_rule(
     patch: Patch, library: Callable[[], Path], tmp_path: Path
@@ -249,7 +245,7 @@ def test_what_needs_no_thought_is_mended(kind: str, before: str, after: str) -> 
     assert mend(before, [Fault("a.py", line, "", "", fix=Fix(kind, "f", value))]) == after
 
 
-@long
+@pytest.mark.slow
 def test_all_that_can_be_mended_is_and_can_be_undone(
     library: Callable[[], Path], tmp_path: Path
 ) -> None:

@@ -1,6 +1,5 @@
-"""The evals hold together; with TEST_SCAFFOLD, each is proved by a good and a bad solution."""
+"""The evals hold together; with --slow, each is proved by a good and a bad solution."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -16,9 +15,6 @@ from tests.servers import copy_tree
 EXAMPLES = {"categories", "comments", "orders", "posts", "products", "reviews", "tags"}
 ARE_GONE = sorted(EXAMPLES - Project(ROOT).tables)
 pytestmark = pytest.mark.skipif(bool(ARE_GONE), reason=f"were removed: {', '.join(ARE_GONE)}")
-proof = pytest.mark.skipif(
-    not os.environ.get("TEST_SCAFFOLD"), reason="takes minutes: TEST_SCAFFOLD=1 runs it"
-)
 
 
 def test_there_is_one_for_each_prompt() -> None:
@@ -57,14 +53,14 @@ def score(name: str, tree: Path, folder: Path, *, whole: bool) -> dict[str, Poin
     return {point.name: point for point in points}
 
 
-@proof
+@pytest.mark.slow
 @pytest.mark.parametrize("name", names())
 def test_the_good_solution_has_all_points(name: str, tmp_path: Path) -> None:
     points = score(name, ROOT, tmp_path / "grading", whole=True)
     assert [point for point in points.values() if not point.passed] == []
 
 
-@proof
+@pytest.mark.slow
 @pytest.mark.parametrize("name", names())
 def test_of_the_bad_solution_is_told_what_it_misses(name: str, tmp_path: Path) -> None:
     tree = copy_tree(tmp_path / "bad")
@@ -90,7 +86,7 @@ def test_what_cannot_be_graded_is_told(capsys: pytest.CaptureFixture[str], tmp_p
     assert capsys.readouterr().out.count("\n") == len(names())
 
 
-@proof
+@pytest.mark.slow
 def test_a_tree_that_does_not_start_has_no_points_and_is_told_why(tmp_path: Path) -> None:
     tree = copy_tree(tmp_path / "broken")
     (tree / "app/models/base.py").write_text("import nothing_like_it\n", "utf-8")

@@ -1,6 +1,5 @@
 """`python run.py mcp`, as the SDK's own client sees it."""
 
-import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -235,9 +234,7 @@ def test_it_speaks_on_standard_output(folder: Path) -> None:
     talk(copy_tree(folder / "tree"), talking)
 
 
-@pytest.mark.skipif(
-    not os.environ.get("TEST_SCAFFOLD"), reason="takes minutes: TEST_SCAFFOLD=1 runs it"
-)
+@pytest.mark.slow
 def test_every_tool_does_what_it_says(tmp_path: Path) -> None:
     tree = copy_tree(tmp_path / "tree")
 

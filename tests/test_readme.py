@@ -32,7 +32,7 @@ COMMANDS = {
     "python run.py test --faults restarted-fast postgresql": "by hand",
     "python run.py test --faults login-timing": "by hand",
     "python run.py test --faults --quick": "by .ci/run",
-    "python run.py test --scaffold": "tests/test_scaffold_run.py",
+    "python run.py test --slow": "tests/test_scaffold_run.py",
     "python run.py seed": "tests/test_seed.py",
     "python run.py describe": "tests/test_describe.py",
     "python run.py bench": "tests/test_bench.py",

@@ -1,6 +1,6 @@
 """`add-field` as a person runs it, in a copy of the tree, with rows in the table.
 
-Minutes: `python run.py test --scaffold` runs them.
+Minutes: `python run.py test --slow` runs them.
 """
 
 import json
@@ -20,9 +20,7 @@ from app.core.config import ROOT, Settings
 from app.core.engines import make_engine
 from tests.servers import copy_tree, environment
 
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("TEST_SCAFFOLD"), reason="takes minutes: python run.py test --scaffold"
-)
+pytestmark = pytest.mark.slow
 URLS = {
     "sqlite": "",
     "postgresql": os.environ.get("CI_POSTGRES_URL", "postgresql://postgres@127.0.0.1/field_test"),

@@ -1,6 +1,6 @@
 """`new`, `copy` and `remove` as a person runs them, in copies of the tree.
 
-Minutes: `python run.py test --scaffold` runs them.
+Minutes: `python run.py test --slow` runs them.
 """
 
 import os
@@ -21,9 +21,8 @@ from app.core.config import ROOT
 from tests.servers import copy_tree, environment
 
 BOOK = ["title:str:200:unique", "price:decimal:10.2", "stock:int=0", "writer:ref:users:optional"]
-RUNS = bool(os.environ.get("TEST_SCAFFOLD"))
-pytestmark = pytest.mark.skipif(not RUNS, reason="takes minutes: python run.py test --scaffold")
-EXAMPLES = [each.name for each in examples(Project(ROOT))] if RUNS else []
+pytestmark = pytest.mark.slow
+EXAMPLES = [each.name for each in examples(Project(ROOT))]
 shop = pytest.mark.skipif(not EXAMPLES, reason="the examples were removed")
 # What stands for itself; the others know each other: a product its reviews, a post its tags.
 COPIED = {"category", "comment", "order"}

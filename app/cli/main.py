@@ -79,7 +79,7 @@ def serve(
 @cli_app.command(
     "test",
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    epilog="Everything else goes to pytest: python run.py test -k login -x",
+    epilog="Everything else goes to pytest: python run.py test -k login -x, or --slow.",
 )
 def run_tests(
     context: typer.Context,
@@ -91,10 +91,6 @@ def run_tests(
         bool,
         typer.Option("--faults", help="Break things under load: servers of its own, minutes."),
     ] = False,
-    scaffold: Annotated[
-        bool,
-        typer.Option("--scaffold", help="Make, copy and remove features in copies: minutes."),
-    ] = False,
 ) -> None:
     """Run the tests."""
     if faults:
@@ -104,9 +100,6 @@ def run_tests(
 
     environment = testing.environment(database)
     command = [sys.executable, "-m", "pytest", *context.args]
-    if scaffold:
-        environment["TEST_SCAFFOLD"] = "1"
-        command += ["tests/test_scaffold_run.py", "tests/test_scaffold_adding_run.py"]
     raise typer.Exit(subprocess.call(command, cwd=ROOT, env=environment))
 
 

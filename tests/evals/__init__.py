@@ -10,7 +10,7 @@ solutions are recorded with each: the good one is this tree, the bad one is this
 in `BAD`, and `MISSES` names the points that it must lose.
 
 They run outside of the suite: `tests/test_evals.py` holds them together, and proves them by both
-solutions when `TEST_SCAFFOLD` is set.
+solutions with `python run.py test --slow`.
 """
 
 import importlib
