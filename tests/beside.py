@@ -50,7 +50,8 @@ def running(items: list[pytest.Item], folders: pytest.TempPathFactory) -> Iterat
     """Start the tests among these. At the end of the block, all that still runs is ended."""
     threads = ThreadPoolExecutor(3, "beside")
     for item in filter(is_beside, items):
-        if not any(mark.args[0] for mark in item.iter_markers("skipif")):
+        skipped = any(mark.args[0] for mark in item.iter_markers("skipif"))
+        if not skipped and not item.get_closest_marker("skip"):
             test: Test = item.obj  # type: ignore[attr-defined]
             _results[test] = threads.submit(_bodies[test], folders.mktemp(item.name))
     try:

@@ -179,14 +179,20 @@ def threaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databa
     file.dispose()
 
 
+# What a person at work does not wait for, and `.ci/run` does.
+EXTRA = {"thorough": "hundreds of cases of one kind", "slow": "takes minutes"}
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--slow", action="store_true", help="also run what takes minutes")
+    for name, what in EXTRA.items():
+        parser.addoption(f"--{name}", action="store_true", help=f"also what is {name}: {what}")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What runs beside the others is asked after them; what looks back at the whole run, last."""
-    if not config.getoption("slow"):
-        for item in items:
-            if item.get_closest_marker("slow"):
-                item.add_marker(pytest.mark.skip("takes minutes: python run.py test --slow"))
+    for name, what in EXTRA.items():
+        if not config.getoption(name):
+            for item in items:
+                if item.get_closest_marker(name):
+                    item.add_marker(pytest.mark.skip(f"{what}: python run.py test --{name}"))
     items.sort(key=lambda item: (item.get_closest_marker("last") is not None, is_beside(item)))

@@ -34,6 +34,8 @@ from tests.hostile import (
 from tests.test_http import check_problem
 from tests.test_users import new_user
 
+pytestmark = pytest.mark.thorough
+
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 

@@ -58,6 +58,7 @@ def test_this_tree_has_no_fault() -> None:
     assert report.silenced
 
 
+@pytest.mark.slow
 @beside
 def test_each_rule_names_what_breaks_it_and_nothing_else(folder: Path) -> None:
     """All patches at once. What `new` has written, and no patch has touched, is not named."""

@@ -14,7 +14,10 @@ from tests.factories import PASSWORD, make_user, sign_in
 from tests.servers import PATIENCE, Server, copy_tree
 from tests.support import stored
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="process groups and signals are POSIX")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(os.name == "nt", reason="process groups and signals are POSIX"),
+]
 
 DIES = """
 import os

@@ -161,6 +161,7 @@ def test_what_a_migration_left_behind_is_passed_over_by_its_next_run(
     assert tables(own) == {*Base.metadata.tables, "alembic_version"}
 
 
+@pytest.mark.thorough
 def test_two_migrators_at_once_do_no_harm(config: Config, url: str, own: Database) -> None:
     environment = os.environ | {"DATABASE_URL": url, "ENVIRONMENT": "test"}
     migrators = [

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from decimal import Decimal
 
+import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -13,6 +14,8 @@ from tests.factories import make_user, sign_in
 from tests.hostile import JSON, NOT_DIGITS, NOT_JSON_INTEGERS, UNRULY, Case, read_all, refuse
 from tests.test_orders import make_order
 from tests.test_products import make_product
+
+pytestmark = pytest.mark.thorough
 
 NOT_DAYS = [
     *("0000-00-00", "0001-01-01", "1969-12-31", "2026-02-30", "2026-13-01", "2026-1-1"),

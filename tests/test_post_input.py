@@ -25,6 +25,8 @@ from tests.hostile import (
 )
 from tests.test_posts import make_post
 
+pytestmark = pytest.mark.thorough
+
 Headers = dict[str, str]
 
 TEXT_FIELDS = [

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from decimal import Decimal
 
+import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -27,6 +28,8 @@ from tests.hostile import (
 )
 from tests.test_categories import make_category
 from tests.test_products import make_product, new_product
+
+pytestmark = pytest.mark.thorough
 
 Headers = dict[str, str]
 

@@ -19,6 +19,8 @@ from app.cli.scaffold.project import Project
 from app.cli.scaffold.workshop import Workshop
 from app.core.config import ROOT
 
+pytestmark = pytest.mark.slow
+
 BOOK = ["title:str:200", "shelf:ref"]
 
 

@@ -12,6 +12,8 @@ from tests.factories import make_user, sign_in
 from tests.hostile import STRANGE, UNRULY, read_all
 from tests.test_users import new_user
 
+pytestmark = pytest.mark.thorough
+
 NUMBERS = {"a": 2**31 - 1, "b": -(2**31) + 1, "c": 1.7e308, "d": 5e-324, "e": -0.0, "f": 0.1}
 
 
