@@ -40,6 +40,7 @@ def no_collections() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.freeze()  # nor is it looked through at the end of the process
         if enabled:
             gc.enable()
 
