@@ -8,12 +8,8 @@ import psycopg
 import pymysql
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import select
-from sqlalchemy.orm import selectinload
 
 from app.core import database as database_module
-from app.models.order import Order
-from app.services.page_queries import key_of_statement
 from tests.databases import BACKEND
 
 Headers = dict[str, str]
@@ -108,13 +104,3 @@ def test_a_connection_that_was_used_just_now_is_not_pinged(
     monkeypatch.setattr("app.core.engines.PING_AFTER", -1.0)
     client.get(product)
     assert len(pings) == 1
-
-
-def test_statements_in_which_there_is_no_value_are_told_apart_by_how_they_are_written() -> None:
-    """By a method of SQLAlchemy's that is not public: without it, lists are slower and no more."""
-    plain = key_of_statement(select(Order))
-    assert plain is not None
-    assert plain == key_of_statement(select(Order))
-    assert plain != key_of_statement(select(Order).options(selectinload(Order.items)))
-    assert plain != key_of_statement(select(Order).where(Order.user_id.is_(None)))
-    assert key_of_statement(select(Order).where(Order.user_id == 1)) is None
