@@ -27,11 +27,11 @@ COMMANDS = {
     ),
     "python run.py test --database postgresql://postgres@127.0.0.1/app_test": "tests/test_cli.py",
     "python run.py test --database mysql://root@127.0.0.1/app_test": "tests/test_cli.py",
-    # Minutes, or servers of its own: `.ci/run` plays the quick part.
+    # Minutes, and servers of its own.
     "python run.py test --faults": "by hand",
     "python run.py test --faults restarted-fast postgresql": "by hand",
     "python run.py test --faults login-timing": "by hand",
-    "python run.py test --faults --quick": "by .ci/run",
+    "python run.py test --faults --quick": "by hand",
     "python run.py test --slow": "tests/test_scaffold_run.py",
     "python run.py seed": "tests/test_seed.py",
     "python run.py describe": "tests/test_describe.py",

@@ -86,12 +86,12 @@ def server_url() -> str | None:
 def check_needs(picture: Path | None) -> None:
     if not (ROOT / "app/models/product.py").exists():
         raise CommandError("The benchmark reads and makes products, and they were removed.")
+    if picture and not picture.resolve().parent.is_dir():
+        raise UsageError(f"--plot {picture}: there is no such folder.")
     wanted = ["psutil", "httpx", *(["matplotlib"] if picture else [])]
     for package in wanted:
         if importlib.util.find_spec(package) is None:
             raise CommandError(NEEDS.format(package))
-    if picture and not picture.resolve().parent.is_dir():
-        raise UsageError(f"--plot {picture}: there is no such folder.")
 
 
 @commands.command("scaffold")

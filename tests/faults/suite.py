@@ -63,7 +63,7 @@ def fault(
     on: the databases on which it can be.
     limit: seconds that no request may exceed.
     drops: whether connections may end without an answer: their process was killed.
-    quick: the databases on which CI plays it, which plays only a few.
+    quick: the databases on which `--quick` plays it, which plays only a few.
     """
 
     def add(body: Body) -> Body:
