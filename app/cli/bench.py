@@ -54,6 +54,8 @@ def bench(
         raise UsageError(f"--only {unknown or 'nothing'}: there are {', '.join(PARTS)}.")
     url = server_url()
     check_needs(picture)
+    if not (ROOT / "app/models/product.py").exists():
+        raise CommandError("The benchmark reads and makes products, and they were removed.")
     # Only now: what the tests need is not installed everywhere, and sets up their environment.
     from tests.bench import report, running
 
@@ -84,8 +86,6 @@ def server_url() -> str | None:
 
 
 def check_needs(picture: Path | None) -> None:
-    if not (ROOT / "app/models/product.py").exists():
-        raise CommandError("The benchmark reads and makes products, and they were removed.")
     if picture and not picture.resolve().parent.is_dir():
         raise UsageError(f"--plot {picture}: there is no such folder.")
     wanted = ["psutil", "httpx", *(["matplotlib"] if picture else [])]
