@@ -179,7 +179,7 @@ def threaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databa
     file.dispose()
 
 
-# What a person at work does not wait for, and `.ci/run` does.
+# What a person at work does not wait for. `.ci/run` is thorough, and runs a part of what is slow.
 EXTRA = {"thorough": "hundreds of cases of one kind", "slow": "takes minutes"}
 
 

@@ -65,6 +65,11 @@ def test_login_by_username_or_email(client: TestClient, name: str) -> None:
     assert client.get("/users/me", headers=bearer(tokens)).json()["id"] == user.id
 
 
+@pytest.mark.parametrize("form", [{"username": "ana"}, {"password": PASSWORD}, {}])
+def test_a_login_with_a_part_missing_is_invalid(client: TestClient, form: dict[str, str]) -> None:
+    assert client.post("/auth/login", data=form).status_code == 422
+
+
 def test_every_failed_login_gets_the_same_answer(client: TestClient) -> None:
     make_user(username="ana")
     make_user(username="off", is_active=False)
