@@ -389,6 +389,15 @@ def test_of_many_products_one_that_is_bad_is_named(
     assert [product.name for product in stored(Product)] == ["Árvore"]
 
 
+def test_of_many_bad_products_each_is_named(client: TestClient, staff_headers: Headers) -> None:
+    bad = [new_product(name="", price=0) if number % 2 else new_product() for number in range(1000)]
+    errors = bulk(client, staff_headers, *bad).json()["errors"]
+    assert [each["loc"][:3] for each in errors] == [["body", "items", n] for n in range(1, 1000, 2)]
+    odd = {f"x{number}": 1 for number in range(1000)}
+    assert len(bulk(client, staff_headers, new_product(**odd)).json()["errors"]) == 1
+    assert len(client.post("/products", json=odd, headers=staff_headers).json()["errors"]) == 100
+
+
 # --- In the database -------------------------------------------------------------------------
 
 

@@ -26,9 +26,9 @@ MEDIA_TYPE = "application/problem+json"
 TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}  # new names of RFC 9110
 INVALID = "The request is not valid."
 LONGEST_PATTERN = 60  # characters of a regular expression that help a person
-# Of errors in an answer, and of characters in the name of a field: the client chooses both, and an
-# answer must not cost more than what asked for it.
-MOST_ERRORS, LONGEST_NAME = 100, 100
+# Of errors in an answer, of items of a list with an error each, and of characters in the name of a
+# field: the client chooses all three, and an answer must not cost more than what asked for it.
+MOST_ERRORS, MOST_ITEMS, LONGEST_NAME = 100, 1000, 100
 
 
 class FieldProblem(BaseModel):
@@ -116,9 +116,21 @@ def _on_invalid(request: Request, error: Exception) -> Response:
         return problem(400, "The body is not JSON.")
     errors = [
         {"loc": [_short(part) for part in each["loc"]], "msg": _message(each), "type": each["type"]}
-        for each in error.errors()[:MOST_ERRORS]
+        for each in _shortened(error.errors())
     ]
     return problem(422, INVALID, title=InvalidError.title, errors=errors)
+
+
+def _shortened(errors: Sequence[Any]) -> Sequence[Any]:
+    """All of them; of many, the first of each item of a list, so that every bad item is named."""
+    if len(errors) <= MOST_ERRORS:
+        return errors
+    firsts: dict[Any, Any] = {}
+    for each in errors:
+        item = each["loc"][:3]
+        if isinstance(item[-1], int):
+            firsts.setdefault(item, each)
+    return [*firsts.values()][:MOST_ITEMS] or errors[:MOST_ERRORS]
 
 
 def _short(part: str | int) -> str | int:
