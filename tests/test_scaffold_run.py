@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from app.cli.console import CommandError
-from app.cli.scaffold.features import dependents, examples, features, find_feature
+from app.cli.scaffold.features import dependents, features, find_feature, shipped
 from app.cli.scaffold.project import Project
 from app.cli.testing import prepare
 from app.core.config import ROOT
@@ -22,7 +22,7 @@ from tests.servers import copy_tree, environment
 
 BOOK = ["title:str:200:unique", "price:decimal:10.2", "stock:int=0", "writer:ref:users:optional"]
 pytestmark = pytest.mark.slow
-EXAMPLES = [each.name for each in examples(Project(ROOT))]
+EXAMPLES = [each.name for each in shipped(Project(ROOT))]
 shop = pytest.mark.skipif(not EXAMPLES, reason="the examples were removed")
 # What stands for itself; the others know each other: a product its reviews, a post its tags.
 COPIED = {"category", "comment", "order"}

@@ -4,7 +4,7 @@ import gc
 import io
 import sys
 
-from pydantic import ValidationError
+from pydantic_core import ValidationError  # pydantic itself takes longer to import
 
 
 def run() -> int:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.core.config import ROOT
+from app.core.root import ROOT
 
 commands = typer.Typer()
 PANEL = "For agents, and who works with them"

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from app.cli.console import CommandError, UsageError, console
-from app.core.config import ROOT, Settings, get_settings
+from app.core.root import ROOT
 
 commands = typer.Typer(
     help="Measure the speed, against what else could be written.",
@@ -73,6 +73,8 @@ def bench(
 
 def server_url() -> str | None:
     """A database on the PostgreSQL server to measure on; None for a SQLite file."""
+    from app.core.config import Settings, get_settings
+
     given = os.environ.get("BENCH_DATABASE_URL")
     try:
         url = Settings.name_the_driver(given) if given else get_settings().database_url

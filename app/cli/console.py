@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from app.core.config import ROOT
+from app.core.root import ROOT
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)

@@ -12,7 +12,7 @@ import typer
 
 from app.cli import agents, bench, users
 from app.cli.console import CommandError, UsageError, console, explain
-from app.core.config import ROOT
+from app.core.root import ROOT
 
 cli_app = typer.Typer(
     help="A REST API, live. Without a command: apply the migrations and serve.",
@@ -136,20 +136,24 @@ def new_command(
     no_test: Annotated[bool, typer.Option("--no-test", help="Do not run the new tests.")] = False,
 ) -> None:
     """Make a feature: model, schemas, service, router, tests and migration."""
-    from app.cli.scaffold.making import make_feature
+    from app.cli.scaffold.workshop import workshop
 
-    make_feature(
-        entity,
-        fields or [],
-        plural=plural,
-        write=write,
-        owned=owned,
-        soft_delete=soft_delete,
-        uuid=uuid,
-        dry_run=dry_run,
-        migrates=not no_migrate,
-        tests=not no_test,
-    )
+    with workshop(ROOT) as shop:  # its Python starts while this one imports the rest
+        from app.cli.scaffold.making import make_feature
+
+        make_feature(
+            shop,
+            entity,
+            fields or [],
+            plural=plural,
+            write=write,
+            owned=owned,
+            soft_delete=soft_delete,
+            uuid=uuid,
+            dry_run=dry_run,
+            migrates=not no_migrate,
+            tests=not no_test,
+        )
 
 
 @cli_app.command("copy", rich_help_panel="Features")
@@ -168,11 +172,20 @@ def copy_command(
     no_test: Annotated[bool, typer.Option("--no-test", help="Do not run its tests.")] = False,
 ) -> None:
     """Copy a feature, with all that you have made of it, under another name."""
-    from app.cli.scaffold.copying import copy_feature
+    from app.cli.scaffold.workshop import workshop
 
-    copy_feature(
-        feature, new, plural=plural, dry_run=dry_run, migrates=not no_migrate, tests=not no_test
-    )
+    with workshop(ROOT) as shop:
+        from app.cli.scaffold.copying import copy_feature
+
+        copy_feature(
+            shop,
+            feature,
+            new,
+            plural=plural,
+            dry_run=dry_run,
+            migrates=not no_migrate,
+            tests=not no_test,
+        )
 
 
 @cli_app.command("add-field", rich_help_panel="Features", epilog=ADD_FIELD_EPILOG)
@@ -190,9 +203,19 @@ def add_field_command(
     no_test: Annotated[bool, typer.Option("--no-test", help="Do not run its tests.")] = False,
 ) -> None:
     """Add fields to a feature; the rows that are there stay."""
-    from app.cli.scaffold.adding import add_fields
+    from app.cli.scaffold.workshop import workshop
 
-    add_fields(feature, fields or [], dry_run=dry_run, migrates=not no_migrate, tests=not no_test)
+    with workshop(ROOT) as shop:
+        from app.cli.scaffold.adding import add_fields
+
+        add_fields(
+            shop,
+            feature,
+            fields or [],
+            dry_run=dry_run,
+            migrates=not no_migrate,
+            tests=not no_test,
+        )
 
 
 @cli_app.command("remove", rich_help_panel="Features")
@@ -209,9 +232,12 @@ def remove_command(
     ] = False,
 ) -> None:
     """Take a feature away: files, other sides of relationships, table."""
-    from app.cli.scaffold.removing import remove_features
+    from app.cli.scaffold.workshop import workshop
 
-    remove_features(feature or [], shop=examples, force=force, dry_run=dry_run)
+    with workshop(ROOT) as shop:
+        from app.cli.scaffold.removing import remove_features
+
+        remove_features(shop, feature or [], examples=examples, force=force, dry_run=dry_run)
 
 
 @cli_app.command("check", rich_help_panel="Features")

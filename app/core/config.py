@@ -6,7 +6,6 @@ Read from the environment first, then from `.env` beside `run.py`.
 import os
 import secrets
 from functools import lru_cache
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -14,7 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-ROOT = Path(__file__).resolve().parents[2]
+from app.core.root import ROOT as ROOT
 
 EXAMPLE_SECRET = "change-me-to-at-least-32-random-bytes"  # noqa: S105 - the example is refused
 

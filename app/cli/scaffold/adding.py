@@ -10,12 +10,12 @@ from app.cli.scaffold.filling import values_of
 from app.cli.scaffold.grafting_schemas import Schemas
 from app.cli.scaffold.making import tell, tests_of
 from app.cli.scaffold.project import Project
-from app.cli.scaffold.workshop import Workshop, workshop
+from app.cli.scaffold.workshop import Workshop
 from app.core.config import ROOT, get_settings
 
 
 def add_fields(
-    typed: str, fields: list[str], *, dry_run: bool, migrates: bool, tests: bool
+    shop: Workshop, typed: str, fields: list[str], *, dry_run: bool, migrates: bool, tests: bool
 ) -> None:
     started = time.perf_counter()
     addition = read_addition(Project(ROOT), typed, fields)
@@ -29,18 +29,17 @@ def add_fields(
     migrates = migrates and not dry_run and get_settings().migrates_on_start
     if migrates:
         check_columns(addition)
-    with workshop(ROOT) as shop:
-        building = Building(addition, values, shop)
-        changes = building.changes()
-        if dry_run:
-            print(changes.diff(), end="")
-            return
-        built = time.perf_counter()
-        if tests:
-            passed = run_tests(shop, addition)
-        else:
-            shop.check_import()
-        tested = time.perf_counter() - built
+    building = Building(addition, values, shop)
+    changes = building.changes()
+    if dry_run:
+        print(changes.diff(), end="")
+        return
+    built = time.perf_counter()
+    if tests:
+        passed = run_tests(shop, addition)
+    else:
+        shop.check_import()
+    tested = time.perf_counter() - built
     said = apply_columns(changes, addition, migrates=migrates)
     tell(changes)
     console.print(said or "Not migrated. When you want to: python run.py migrate")

@@ -14,7 +14,7 @@ from app.cli.scaffold.names import Names, entity_names
 from app.cli.scaffold.project import Project
 from app.cli.scaffold.rendering import AS_TIGHT, ruff
 from app.cli.scaffold.sides import Side, add_side, side_codes, without_sides
-from app.cli.scaffold.workshop import Workshop, workshop
+from app.cli.scaffold.workshop import Workshop
 from app.core.config import ROOT, get_settings
 
 PROSE = re.compile(r'"""(?!\().*?"""|#[^\n]*', re.DOTALL)
@@ -24,7 +24,14 @@ IN_ORDER = (r"(?:in|ing) (?:\w+ )?orders?\b",)
 
 
 def copy_feature(
-    typed: str, name: str, *, plural: str | None, dry_run: bool, migrates: bool, tests: bool
+    shop: Workshop,
+    typed: str,
+    name: str,
+    *,
+    plural: str | None,
+    dry_run: bool,
+    migrates: bool,
+    tests: bool,
 ) -> None:
     started = time.perf_counter()
     project = Project(ROOT)
@@ -37,15 +44,14 @@ def copy_feature(
     migrates = migrates and not dry_run and get_settings().migrates_on_start
     if migrates:
         check_database(tables)
-    with workshop(ROOT) as shop:
-        changes = build(project, feature, names, rename, shop)
-        if dry_run:
-            print(changes.diff(), end="")
-            return
-        if tests:
-            passed = shop.test(*tests_of(names))
-        else:
-            shop.check_import()
+    changes = build(project, feature, names, rename, shop)
+    if dry_run:
+        print(changes.diff(), end="")
+        return
+    if tests:
+        passed = shop.test(*tests_of(names))
+    else:
+        shop.check_import()
     said = apply(changes, tables, migrates=migrates)
     tell(changes)
     console.print(said or "Not migrated. When you want to: python run.py migrate")

@@ -126,7 +126,7 @@ def _imported(source: str) -> set[str]:
     return found
 
 
-def examples(project: Project) -> list[Feature]:
+def shipped(project: Project) -> list[Feature]:
     """The features that the template was shipped with, but for those that it stands on itself.
 
     Its migrations are numbered (0002), those that a person makes have names by chance.

@@ -12,11 +12,12 @@ from app.cli.scaffold.names import Names
 from app.cli.scaffold.project import Project
 from app.cli.scaffold.rendering import AS_TIGHT, render, ruff
 from app.cli.scaffold.sides import Side, add_side, side_of
-from app.cli.scaffold.workshop import Workshop, workshop
+from app.cli.scaffold.workshop import Workshop
 from app.core.config import ROOT, get_settings
 
 
 def make_feature(
+    shop: Workshop,
     name: str,
     fields: list[str],
     *,
@@ -44,17 +45,16 @@ def make_feature(
     migrates = migrates and not dry_run and get_settings().migrates_on_start
     if migrates:
         check_database(entity.tables)
-    with workshop(ROOT) as shop:
-        changes = build(project, entity, shop)
-        if dry_run:
-            print(changes.diff(), end="")
-            return
-        built = time.perf_counter()
-        if tests:
-            passed = shop.test(*tests_of(entity.names))
-        else:
-            shop.check_import()
-        tested = time.perf_counter() - built
+    changes = build(project, entity, shop)
+    if dry_run:
+        print(changes.diff(), end="")
+        return
+    built = time.perf_counter()
+    if tests:
+        passed = shop.test(*tests_of(entity.names))
+    else:
+        shop.check_import()
+    tested = time.perf_counter() - built
     said = apply(changes, entity.tables, migrates=migrates)
     tell(changes)
     console.print(said or "Not migrated. When you want to: python run.py migrate")

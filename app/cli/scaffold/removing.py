@@ -7,38 +7,39 @@ from alembic.script import ScriptDirectory
 
 from app.cli.console import CommandError, console
 from app.cli.scaffold.changes import Changes
-from app.cli.scaffold.features import Feature, dependents, examples, find_feature
+from app.cli.scaffold.features import Feature, dependents, find_feature, shipped
 from app.cli.scaffold.history import revision_before, undoable, unrecorded
 from app.cli.scaffold.making import tell
 from app.cli.scaffold.project import Project
 from app.cli.scaffold.rendering import AS_TIGHT, ruff
 from app.cli.scaffold.sides import remove_sides, sides_in
-from app.cli.scaffold.workshop import Workshop, workshop
+from app.cli.scaffold.workshop import Workshop
 from app.cli.schema import connect, current, migrate
 from app.core.config import ROOT, get_settings
 
 
-def remove_features(names: list[str], *, shop: bool, force: bool, dry_run: bool) -> None:
+def remove_features(
+    copy: Workshop, names: list[str], *, examples: bool, force: bool, dry_run: bool
+) -> None:
     """Take features away: files, other sides, tables."""
     started = time.perf_counter()
     project = Project(ROOT)
-    if shop == bool(names):
+    if examples == bool(names):
         raise CommandError("Name the features to remove, or write --examples.")
-    leaving = examples(project) if shop else [find_feature(project, name) for name in names]
+    leaving = shipped(project) if examples else [find_feature(project, name) for name in names]
     if not leaving:
         raise CommandError("There are no examples any more.")
     check(project, leaving, force)
     migrates = get_settings().migrates_on_start and not dry_run
     if migrates:
         connect()
-    with workshop(ROOT) as copy:
-        undone = undoable(set().union(*(each.tables for each in leaving)))
-        changes = build(project, leaving, copy, undone, "the examples" if shop else "")
-        if dry_run:
-            print(changes.diff(), end="")
-            return
-        copy.check_import()
-        copy.test("tests/test_access.py", "-k", "has_a_row")
+    undone = undoable(set().union(*(each.tables for each in leaving)))
+    changes = build(project, leaving, copy, undone, "the examples" if examples else "")
+    if dry_run:
+        print(changes.diff(), end="")
+        return
+    copy.check_import()
+    copy.test("tests/test_access.py", "-k", "has_a_row")
     said = apply(changes, undone, migrates=migrates)
     tell(changes)
     if said:
@@ -98,7 +99,9 @@ def _dropping(leaving: list[Feature], copy: Workshop, what: str) -> Path:
     tables = set().union(*(each.tables for each in leaving))
     path = copy.migration("drop", f"remove {what}", tables)
     ruff(copy.root, [path], *AS_TIGHT)
-    copy.end()  # it has imported what goes now
+    # It has imported what goes now. Another one gets ready while that is taken away.
+    copy.end()
+    copy.start()
     return path
 
 

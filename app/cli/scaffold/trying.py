@@ -5,6 +5,7 @@ and pytest takes longer than all that `new` does besides. It reads requests, `["
 one a line, and answers each with `[whether it went well, what was said]`.
 """
 
+import gc
 import importlib
 import io
 import json
@@ -21,6 +22,7 @@ def main() -> None:
     # What a child or a test prints is no answer.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    gc.disable()  # it ends soon, and most of what is made here stays until then
     warm()
     for line in sys.stdin:
         name, *arguments = json.loads(line)
