@@ -60,6 +60,22 @@ REFUSED: dict[str, str | bytes] = {
 }
 
 
+# What goes on until the server has had enough: a beginning, and what follows again and again.
+CHUNKED = f"{JSON}Transfer-Encoding: chunked\r\n\r\n"
+BODY = "2\r\n{}\r\n0\r\n"
+ENDLESS = {
+    "headers": (GET, "X: a\r\n" * 2000),
+    "a header": (f"{GET}X: ", "a" * 10_000),
+    "a name of a header": (GET, "a" * 10_000),
+    "a path": ("GET /", "a" * 10_000),
+    "a method": ("G", "E" * 10_000),
+    "trailers": (f"{CHUNKED}{BODY}", "X: a\r\n" * 2000),
+    "a trailer": (f"{CHUNKED}{BODY}X: ", "a" * 10_000),
+    "words behind the size of a chunk": (f"{CHUNKED}2;", "a" * 10_000),
+}
+ENOUGH = 20_000_000  # bytes: more than lies in the buffers of a connection
+
+
 @beside
 def test_raw_bytes_are_refused(folder: Path) -> None:
     tree = copy_tree(folder / "tree")
@@ -75,7 +91,26 @@ def test_raw_bytes_are_refused(folder: Path) -> None:
             assert b"server:" not in answer.lower(), what
             assert server.get("/health/ready").status_code == 200, what
         assert answered == {}
+        taken = {what: sent(server.url, *data) for what, data in ENDLESS.items()}
+        assert {what: size for what, size in taken.items() if size >= ENOUGH} == {}
+        # Behind the body, where no proxy looks, nobody signs in or says who he is.
+        trailer = f"{CHUNKED}{BODY}X-Request-ID: trailer\r\n\r\n"
+        answer = exchange(server.url, trailer.encode())
+        assert b"x-request-id" in answer
+        assert b"trailer" not in answer
         assert "Traceback" not in server.output, server.output
+
+
+def sent(url: str, beginning: str, again: str) -> int:
+    """How many bytes it takes until the server closes; `ENOUGH` when it does not."""
+    address, size, piece = urlsplit(url), 0, again.encode()
+    connection = socket.create_connection((address.hostname, address.port or 80), 10)
+    with connection, suppress(OSError):
+        connection.sendall(beginning.encode())
+        while size < ENOUGH:
+            connection.sendall(piece)
+            size += len(piece)
+    return size
 
 
 def exchange(url: str, data: bytes) -> bytes:

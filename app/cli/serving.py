@@ -12,6 +12,7 @@ from app.cli.console import CommandError, console, explain, place_of, said_by
 from app.core import database
 from app.core.config import ROOT, get_settings
 from app.core.diagnostics import note_error
+from app.core.http_protocol import HttpProtocol
 from app.core.logging import configure_logging
 
 MAKE_ADMIN = "python run.py user create --username admin --email admin@example.com --admin"
@@ -49,6 +50,7 @@ def serve(host: str, port: int, workers: int | None, reload: bool | None) -> Non
         log_config=None,
         access_log=False,
         server_header=False,
+        http=HttpProtocol,
         timeout_graceful_shutdown=grace,
     )
 

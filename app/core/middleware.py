@@ -21,6 +21,7 @@ logger = logging.getLogger("app.request")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 QUIET = {"/health/live", "/health/ready"}  # asked every few seconds: logged when they fail
 TOO_LARGE = "The body is too large."
+TOO_LARGE_HEADERS = "The headers are too large."
 # Of all headers together. The server has the same limit, but only for those that come in pieces:
 # what it gets at once (up to 256 KiB) it reads, so whether it refuses is up to the network.
 MAX_HEADERS = 65_536  # bytes
@@ -91,8 +92,11 @@ class _Exchange:
         started = time.perf_counter()
         token = request_id.set(self.id)
         try:
-            if sum(len(name) + len(value) for name, value in self.scope["headers"]) > MAX_HEADERS:
-                await self.answer(431, "The headers are too large.")
+            headers = self.scope["headers"]
+            if sum(len(name) + len(value) for name, value in headers) > MAX_HEADERS:
+                await self.answer(431, TOO_LARGE_HEADERS)
+            elif not self.names_one_host(headers):
+                await self.answer(400, "Send one header Host.")
             else:
                 await self.middleware.app(self.scope, self.receive, self.send)
         except ClientDisconnect:
@@ -111,6 +115,11 @@ class _Exchange:
         finally:
             self.log((self.ended or time.perf_counter()) - started)
             request_id.reset(token)
+
+    def names_one_host(self, headers: list[tuple[bytes, bytes]]) -> bool:
+        """RFC 9112: of two, a proxy may have checked the other one. HTTP/1.0 may go without."""
+        hosts = sum(name == b"host" for name, _ in headers)
+        return hosts == 1 or (hosts == 0 and self.scope.get("http_version") == "1.0")
 
     async def answer(self, status: int, detail: str) -> None:
         # What is answered here has not passed through the CORS of the app.

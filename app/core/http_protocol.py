@@ -1,0 +1,36 @@
+"""uvicorn's fast parser of HTTP, with an end to what it takes.
+
+By itself it collects headers for as long as a client sends them, and those behind a body (trailers)
+as if they had stood before it, where a proxy would have looked.
+"""
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.core.middleware import MAX_HEADERS, TOO_LARGE_HEADERS
+
+
+class HttpProtocol(HttpToolsProtocol):
+    _in_headers = False
+    _beside_body = 0  # bytes since the message began, or the last ones of its body came
+
+    def data_received(self, data: bytes) -> None:
+        self._beside_body += len(data)
+        super().data_received(data)
+        if self._beside_body > MAX_HEADERS and not self.transport.is_closing():
+            self.send_400_response(TOO_LARGE_HEADERS)
+
+    def on_message_begin(self) -> None:
+        self._in_headers, self._beside_body = True, 0
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_headers:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._in_headers = False
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._beside_body = 0
+        super().on_body(body)
