@@ -6,6 +6,7 @@ import importlib
 import shutil
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from app.core.config import ROOT
@@ -28,8 +29,13 @@ def layer_of(path: Path) -> str:
     return path.relative_to(ROOT / "app").parts[0].removesuffix(".py")
 
 
-def imports(path: Path) -> Iterator[tuple[int, str, list[str]]]:
+@cache
+def imports(path: Path) -> list[tuple[int, str, list[str]]]:
     """Line, module and names of every import of a file, those inside of functions included."""
+    return list(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[tuple[int, str, list[str]]]:
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             for alias in node.names:

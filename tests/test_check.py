@@ -52,6 +52,7 @@ def places(answer: dict[str, Any]) -> set[Place]:
 # --- Silent, and exact ------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_this_tree_has_no_fault() -> None:
     report = run(Tree(ROOT, Record()))
     assert report.faults == []
@@ -305,6 +306,7 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> 
     return re.sub(r"\x1b\[[0-9;]*m", "", captured.out + captured.err)
 
 
+@pytest.mark.thorough
 def test_one_feature_in_any_spelling(capsys: pytest.CaptureFixture[str]) -> None:
     tree = Tree(ROOT, Record())
     assert {find(tree, name) for name in ("user", "users", "User")} == {"user"}

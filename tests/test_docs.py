@@ -101,10 +101,13 @@ def commands() -> Iterator[tuple[str, str]]:
         yield ".mcp.json", shlex.join(["python", *server["args"]])
 
 
+COMMANDS: Any = typer.main.get_command(cli_app)
+
+
 def complaint_about(command: str) -> str | None:
     """What the command line would say of it, short of running it. `new ...` is left open."""
     words = [word for word in shlex.split(command)[2:] if word not in ("...", "…")]
-    group: Any = typer.main.get_command(cli_app)
+    group = COMMANDS
     while words and words[0] in getattr(group, "commands", ()):
         group = group.commands[words.pop(0)]
     if hasattr(group, "commands") and words and not words[0].startswith("-"):

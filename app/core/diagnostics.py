@@ -4,6 +4,7 @@ Two small files in `.run`, one JSON object a line: another process reads them, a
 restart. They hold no values: no parameters, and no message that may quote one.
 """
 
+import inspect
 import json
 import logging
 import re
@@ -117,13 +118,15 @@ def watch(engine: Engine, settings: Settings) -> None:
 
 
 def note_query(statement: str, seconds: float, *, failed: bool = False) -> None:
-    asked = _ours(traceback.extract_stack())
+    # Only the lines that are shown are read from their files: the stack is a hundred frames high.
+    frames = traceback.walk_stack(inspect.currentframe())
+    asked = _ours(traceback.StackSummary.extract(frames, lookup_lines=False))
     _write(
         QUERIES,
         {
             "ms": round(seconds * 1000),
             "statement": statement[:LONGEST],
-            "asked_by": asked[-1] if asked else None,
+            "asked_by": asked[0] if asked else None,
             "failed": failed,
         },
     )
