@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from rich.progress import Progress
 from sqlalchemy import delete, text
 from sqlalchemy.exc import DBAPIError
 
+from app.cli.planting import Plan, add_rows, find_seeds
 from app.core.database import Database, database
 from app.models.category import Category
 from app.models.product import Product
@@ -396,6 +398,22 @@ def test_of_many_bad_products_each_is_named(client: TestClient, staff_headers: H
     odd = {f"x{number}": 1 for number in range(1000)}
     assert len(bulk(client, staff_headers, new_product(**odd)).json()["errors"]) == 1
     assert len(client.post("/products", json=odd, headers=staff_headers).json()["errors"]) == 100
+
+
+# --- Seeds -----------------------------------------------------------------------------------
+
+
+def test_seeded_products_stand_on_shelves_in_their_language() -> None:
+    for rows, locale in ((20, "en_US"), (40, "pt_BR")):
+        for name, seed in find_seeds().items():
+            if name in ("categories", "products"):
+                add_rows(name, seed, Plan(rows, 1, locale), Progress(disable=True))
+    products = stored(Product)
+    assert len(products) == 40
+    assert None not in {product.category_id for product in products}
+    # What the documentation's example of an order asks for can be had.
+    assert products[0].is_active
+    assert products[0].stock >= 2
 
 
 # --- In the database -------------------------------------------------------------------------

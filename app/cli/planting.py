@@ -64,7 +64,7 @@ class Plan:
 class Seed(Protocol):
     """MODEL's rows, made behind the seeds that AFTER names.
 
-    Where a row brings others of its own table along, COUNTED says which ones are told by `number`.
+    Where `number` is not about all rows of the table, `counted(plan)` says about which.
     """
 
     MODEL: type[Base]
@@ -83,8 +83,9 @@ def find_seeds() -> dict[str, Seed]:
     return {name: found[name] for name in order.static_order()}
 
 
-def count_stored(db: Session, seed: Seed) -> int:
-    return count(db, seed.MODEL, *getattr(seed, "COUNTED", ()))
+def count_stored(db: Session, seed: Seed, plan: Plan) -> int:
+    conditions = seed.counted(plan) if hasattr(seed, "counted") else ()
+    return count(db, seed.MODEL, *conditions)
 
 
 def plant(plan: Plan) -> int:
@@ -97,12 +98,13 @@ def plant(plan: Plan) -> int:
         console=console,
     )
     with bar:
-        return sum(_plant(name, seed, plan, bar) for name, seed in find_seeds().items())
+        return sum(add_rows(name, seed, plan, bar) for name, seed in find_seeds().items())
 
 
-def _plant(name: str, seed: Seed, plan: Plan, bar: Progress) -> int:
+def add_rows(name: str, seed: Seed, plan: Plan, bar: Progress) -> int:
+    """Add what is missing of one seed."""
     with database.database.writing() as db:
-        wanted, there = seed.number(plan), count_stored(db, seed)
+        wanted, there = seed.number(plan), count_stored(db, seed, plan)
         task = bar.add_task(name, total=max(wanted, there), completed=there)
         rows = islice(_missing(db, seed, plan, there), max(0, wanted - there))
         added = 0

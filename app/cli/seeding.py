@@ -21,7 +21,8 @@ def seed_database(rows: int, seed: int, locale: str) -> None:
         raise CommandError(f"There are no words for {locale}. There are: {', '.join(locales())}.")
     prepare_database()
     added = plant(Plan(rows, seed, locale))
-    console.print(f"[green]✓[/] {added:,} rows added." if added else "Nothing to add.")
+    rows_added = "1 row" if added == 1 else f"{added:,} rows"
+    console.print(f"[green]✓[/] {rows_added} added." if added else "Nothing to add.")
     if logins := demo_logins():
         console.print(f"Log in as {', '.join(logins)}, with password {PASSWORD}.")
 

@@ -113,3 +113,6 @@ def tell_how_to_log_in() -> None:
         if not exists(db, User, User.role == Role.ADMIN):
             console.print("Nobody administers yet. Make an administrator, then Authorize at /docs:")
             console.print(f"  [bold]{MAKE_ADMIN}[/]", soft_wrap=True)
+            console.print(
+                "Or fill the database, demo accounts included: [bold]python run.py seed[/]"
+            )

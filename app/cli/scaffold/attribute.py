@@ -166,8 +166,11 @@ class Attribute:
 
     @property
     def alias(self) -> str:
-        """The name of its rule in the schemas."""
-        return f"{self.names.cls}{self.field.cls}"
+        """The name of its rule in the schemas, where `BookCreate` is one of these already."""
+        suffix = (
+            "Value" if self.field.name in ("create", "update", "read", "filters", "params") else ""
+        )
+        return f"{self.names.cls}{self.field.cls}{suffix}"
 
     @property
     def rule(self) -> str:

@@ -140,11 +140,14 @@ def shipped(project: Project) -> list[Feature]:
         if numbered.search(text)
         for table in re.findall(r'create_table\(\s*"(\w+)"', text)
     }
-    found = [each for each in features(project) if each.model.table in shipped]
+    everything = features(project)
+    found = [each for each in everything if each.model.table in shipped]
+    own = {path for each in everything if each not in found for path in each.files}
     app = project.root / "app"
     while True:
-        # What something imports that stays is no example: it is what the others stand on.
-        leaving = {path for each in found for path in each.files}
+        # What something imports that stays is no example: it is what the others stand on. But for
+        # what a person has made: that has to go first, or to let go of the example.
+        leaving = own.union(path for each in found for path in each.files)
         core = [
             each
             for each in found

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from alembic.script import ScriptDirectory
+from sqlalchemy import func, inspect, select, table
 
 from app.cli.console import CommandError, console
 from app.cli.scaffold.changes import Changes
@@ -15,6 +16,7 @@ from app.cli.scaffold.rendering import AS_TIGHT, ruff
 from app.cli.scaffold.sides import remove_sides, sides_in
 from app.cli.scaffold.workshop import Workshop
 from app.cli.schema import connect, current, migrate
+from app.core import database
 from app.core.config import ROOT, get_settings
 
 
@@ -31,8 +33,10 @@ def remove_features(
         raise CommandError("There are no examples any more.")
     check(project, leaving, force)
     migrates = get_settings().migrates_on_start and not dry_run
+    rows = 0
     if migrates:
         connect()
+        rows = count_rows(leaving)
     undone = undoable(set().union(*(each.tables for each in leaving)))
     changes = build(project, leaving, copy, undone, "the examples" if examples else "")
     if dry_run:
@@ -46,17 +50,28 @@ def remove_features(
         console.print(said)
     gone = ", ".join(each.model.cls for each in leaving)
     verb = "is" if len(leaving) == 1 else "are"
-    console.print(f"[bold]{gone}[/] {verb} gone, in {time.perf_counter() - started:.1f} s.")
+    lost = f" with {rows:,} row{'' if rows == 1 else 's'}" if rows else ""
+    console.print(f"[bold]{gone}[/] {verb} gone{lost}, in {time.perf_counter() - started:.1f} s.")
+
+
+def count_rows(leaving: list[Feature]) -> int:
+    """How many rows the database has of them."""
+    tables = set().union(*(each.tables for each in leaving))
+    with database.database.read_engine.connect() as connection:
+        there = tables.intersection(inspect(connection).get_table_names())
+        counts = (select(func.count()).select_from(table(name)) for name in there)
+        return sum(connection.scalar(each) or 0 for each in counts)
 
 
 def check(project: Project, leaving: list[Feature], force: bool) -> None:
-    left = [path.relative_to(ROOT).as_posix() for path in dependents(project, leaving)]
-    blocking = left if not force else [name for name in left if name.startswith("app/")]
+    left = dependents(project, leaving)
+    blocking = [path for path in left if not force or path.is_relative_to(ROOT / "app")]
     if blocking:
-        names = " and ".join(each.name for each in leaving)
-        shown = ", ".join(blocking[:5])
+        needed = [each.name for each in leaving if set(dependents(project, [each])) & set(blocking)]
+        shown = ", ".join(path.relative_to(ROOT).as_posix() for path in blocking[:5])
         more = f" and {len(blocking) - 5} more" if len(blocking) > 5 else ""
-        raise CommandError(f"{shown}{more} still refer to {names}. Remove that first.")
+        refer = "still refers to" if len(blocking) == 1 else "still refer to"
+        raise CommandError(f"{shown}{more} {refer} {' and '.join(needed)}. Remove that first.")
     lost = unrecorded([path for each in leaving for path in each.files])
     if lost and not force:
         shown = ", ".join(sorted(path.relative_to(ROOT).as_posix() for path in lost))

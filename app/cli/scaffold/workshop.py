@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.cli.console import CommandError
+from app.cli.console import CommandError, explain
 
 COPIED = ("app", "tests", "alembic", "templates")
 FILES = ("alembic.ini", "pyproject.toml", "run.py", "requirements.txt")
@@ -168,5 +168,8 @@ def workshop(tree: Path) -> Iterator[Workshop]:
         shop.start()
         try:
             yield shop
+        except KeyboardInterrupt:
+            explain("Stopped. Files and database are as they were.")
+            raise
         finally:
             shop.end()

@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from app.cli.planting import Plan
@@ -12,6 +12,11 @@ AFTER: tuple[str, ...] = ()
 
 def number(plan: Plan) -> int:
     return len(plan.words["categories"])
+
+
+def counted(plan: Plan) -> list[ColumnElement[bool]]:
+    """Those of this language: the products of another one stand on other shelves."""
+    return [Category.name.in_(plan.words["categories"])]
 
 
 def make(db: Session, plan: Plan) -> Iterator[Category]:
