@@ -7,6 +7,8 @@ hashing a password takes 25 ms of a core, and a stream of logins must not stand 
 
 import asyncio
 import math
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -29,12 +31,17 @@ class Lane:
     patience: seconds after which what still waits for a thread is refused. While a database is
     silent, the threads are stuck for as long as a statement may take, and each of them would else
     go on to be stuck for somebody who waited all the time and may be gone.
+    nice: by how much its threads let others go first when the cores are busy (Linux only, where a
+    thread has a priority of its own).
     """
 
-    def __init__(self, name: str, threads: int, patience: float = math.inf) -> None:
+    def __init__(
+        self, name: str, threads: int, patience: float = math.inf, *, nice: int = 0
+    ) -> None:
         self.name = name
         self.threads = threads
         self.patience = patience
+        self.nice = nice
         self._jobs: SimpleQueue[Job] = SimpleQueue()
         self._start = threading.Lock()
         self._started = False
@@ -60,6 +67,9 @@ class Lane:
             self._started = True
 
     def _work(self) -> None:
+        if self.nice and sys.platform == "linux":
+            own = os.getpriority(os.PRIO_PROCESS, 0)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), own + self.nice)
         while True:
             since, loop, future, context, work = self._jobs.get()
             result: Any = None
@@ -89,4 +99,4 @@ def _settle(future: "asyncio.Future[Any]", result: Any, error: BaseException | N
 
 _settings = get_settings()
 REQUESTS = Lane("request", _settings.request_threads, _settings.db_pool_timeout)
-HASHING = Lane("hashing", _settings.hash_threads, _settings.db_pool_timeout)
+HASHING = Lane("hashing", _settings.hash_threads, _settings.db_pool_timeout, nice=5)
