@@ -4,6 +4,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from app.cli.planting import Plan
+from app.core.text import key_of
 from app.models.category import Category
 
 MODEL = Category
@@ -16,7 +17,7 @@ def number(plan: Plan) -> int:
 
 def counted(plan: Plan) -> list[ColumnElement[bool]]:
     """Those of this language: the products of another one stand on other shelves."""
-    return [Category.name.in_(plan.words["categories"])]
+    return [Category.name_key.in_(map(key_of, plan.words["categories"]))]
 
 
 def make(db: Session, plan: Plan) -> Iterator[Category]:

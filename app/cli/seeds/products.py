@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.cli.planting import Plan
+from app.core.text import key_of
 from app.models.category import Category
 from app.models.product import Product
 
@@ -19,9 +20,9 @@ def number(plan: Plan) -> int:
 
 def make(db: Session, plan: Plan) -> Iterator[Product]:
     chance, words = plan.chance("products"), plan.words
-    category_ids = dict(db.execute(select(Category.name, Category.id)).all())
+    category_ids = dict(db.execute(select(Category.name_key, Category.id)).all())
     shelves = [
-        (category_ids.get(name), low, high, thing)
+        (category_ids.get(key_of(name)), low, high, thing)
         for place in range(3)
         for name, (low, high, *things) in words["categories"].items()
         for thing in things[place : place + 1]
