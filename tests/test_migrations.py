@@ -196,7 +196,7 @@ def test_every_migration_is_dated_and_says_what_it_does() -> None:
     )
     for script in scripts:
         file = Path(script.path)
-        assert re.fullmatch(r"\d{4}_\d\d_\d\d_\d{6}_[a-z0-9_]+\.py", file.name), file.name
+        assert re.fullmatch(r"\d{4}_\d\d_\d\d_\d{4}(\d\d)?_[a-z0-9_]+\.py", file.name), file.name
         assert script.doc, file.name
         source = file.read_text("utf-8")
         created = re.search(r"^Created: (\d{4})-(\d\d)-(\d\d) ", source, re.MULTILINE)
