@@ -129,7 +129,11 @@ def _missing(db: Session, seed: Seed, plan: Plan, there: int) -> Iterator[Base]:
     stored = [{tuple(row) for row in db.execute(select(*columns))} for columns in uniques]
     for row in rows:
         values = [tuple(_value(row, column) for column in columns) for columns in uniques]
-        pairs = list(zip(values, stored, strict=True))
+        pairs = [
+            (value, taken)
+            for value, taken in zip(values, stored, strict=True)
+            if None not in value  # NULL is like no other
+        ]
         if not any(value in taken for value, taken in pairs):
             for value, taken in pairs:
                 taken.add(value)
