@@ -72,7 +72,7 @@ def check(project: Project, leaving: list[Feature], force: bool) -> None:
         more = f" and {len(blocking) - 5} more" if len(blocking) > 5 else ""
         refer = "still refers to" if len(blocking) == 1 else "still refer to"
         raise CommandError(f"{shown}{more} {refer} {' and '.join(needed)}. Remove that first.")
-    lost = unrecorded([path for each in leaving for path in each.files])
+    lost = [path for each in leaving for path in unrecorded(each.files)]
     if lost and not force:
         shown = ", ".join(sorted(path.relative_to(ROOT).as_posix() for path in lost))
         raise CommandError(f"git has not recorded {shown}. Commit, or remove it with --force.")
