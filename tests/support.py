@@ -1,5 +1,6 @@
 """What tests need besides rows: statements counted, requests at once, operations recorded."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -61,6 +62,16 @@ def writing() -> Iterator[Any]:
     """A session for the services under test."""
     with database_module.database.writing() as db:
         yield db
+
+
+NUMBERED = re.compile(r'^revision = "\d{4}"$', re.MULTILINE)  # those that the template came with
+
+
+def has_grown(*tables: str) -> bool:
+    """Whether migrations of your own speak of these tables: then they are not as shipped."""
+    texts = [path.read_text("utf-8") for path in (ROOT / "alembic/versions").glob("*.py")]
+    own = "".join(text for text in texts if not NUMBERED.search(text))
+    return any(re.search(rf'"{table}["\.]', own) for table in tables)
 
 
 def alembic_config(**attributes: Any) -> Config:

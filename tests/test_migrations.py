@@ -128,6 +128,10 @@ def test_the_sql_can_be_written_to_a_file_and_run_by_hand(
     if getattr(own.read_engine.dialect, "is_mariadb", False):
         # Without a connection, the URL alone tells the two apart: MariaDB has a UUID type.
         config.attributes["url"] = url.replace("mysql", "mariadb", 1)
+    changed = re.compile(r"batch_op\.(?!f\b|create_index|drop_index)")
+    texts = [Path(script.path).read_text("utf-8") for script in revisions()]
+    if BACKEND == "sqlite" and any(map(changed.search, texts)):
+        pytest.skip("SQLite changes a table by copying it, which needs a connection")
     command.upgrade(config, "head", sql=True)
     sql = capsys.readouterr().out
     with own.engine.connect() as connection:

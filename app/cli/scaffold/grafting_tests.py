@@ -73,7 +73,7 @@ def _longer(graft: Graft, addition: Addition, old: Any, new: Any) -> Any:
 def _parametrized(graft: Graft, old: Any, new: Any) -> Any:
     given = dict(_parameters(new))
     for index, (ids, _) in enumerate(list(_parameters(old))):
-        if ids in given:
+        if ids in given and ids != '"method"':  # a field brings no routes along
             _, values = list(_parameters(old))[index]  # the one of the tree as it is by now
             longer = values.with_changes(elements=_merged(graft, values, given[ids]))
             old = old.deep_replace(values, longer)
