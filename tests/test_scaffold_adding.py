@@ -175,6 +175,14 @@ def test_code_of_a_person_stays_to_the_letter(tree: Path) -> None:
     assert 'sort: str = sortable("title", "created_at"' in gone[0]
 
 
+def test_a_field_may_be_called_as_a_schema_is(tree: Path) -> None:
+    add(tree, "book", "read:str:optional", "create:str:20:optional")
+    schemas = (tree / "app/schemas/book.py").read_text("utf-8")
+    assert "BookReadValue = Annotated[" in schemas
+    assert schemas.count("BookCreate =") == 0
+    compile(schemas, "book.py", "exec")
+
+
 def test_the_same_again_is_there_already(tree: Path) -> None:
     fields = ["stock:int=0", "owner:ref:users:optional", "readers:many:users", "isbn:str:13"]
     add(tree, "book", *fields[:3])
@@ -197,9 +205,11 @@ def refusal(tree: Path) -> Callable[..., str]:
 
 
 def test_what_cannot_be_is_refused_in_one_line(
-    refusal: Callable[..., str], monkeypatch: Any
+    tree: Path, refusal: Callable[..., str], monkeypatch: Any
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO())
+    with (tree / "app/schemas/book.py").open("a", encoding="utf-8") as file:
+        file.write("\n\nBookSeal = int\n")
     said = {
         "stock:int": "Write stock:int=0 or stock:int:optional",
         "isbn:str:13": "Write isbn:str:13:default=none or isbn:str:13:optional",
@@ -207,7 +217,7 @@ def test_what_cannot_be_is_refused_in_one_line(
         "isbn:str:13:unique": "Make it optional",
         "owner:ref:users": "Write owner:ref:users:optional",
         "title:str:300": "Book has a title already, and another one",
-        "read:str:optional": "something called BookRead already",
+        "seal:str:optional": "something called BookSeal already",
         "stock:int=x": "the default 'x' is no int",
         "stock:int=0:optional": "is no int",
         "stok:itn=0": "Did you mean stok:int?",
