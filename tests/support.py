@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar
 from alembic.config import Config
 from sqlalchemy import event, select
 
+from app.cli.scaffold.features import NUMBERED
 from app.core import database as database_module
 from app.core.config import ROOT
 from app.core.database import Database
@@ -62,9 +63,6 @@ def writing() -> Iterator[Any]:
     """A session for the services under test."""
     with database_module.database.writing() as db:
         yield db
-
-
-NUMBERED = re.compile(r'^revision = "\d{4}"$', re.MULTILINE)  # those that the template came with
 
 
 def has_grown(*tables: str) -> bool:

@@ -146,6 +146,7 @@ class ListParams(InputSchema):
         None,
         max_length=20_000,  # four columns of 768 characters, of four bytes each
         description="`next_cursor` of the page before, instead of `skip`.",
+        json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$"},
     )
     sort: str
 

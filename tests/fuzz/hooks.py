@@ -72,15 +72,12 @@ UNSPOKEN = {
     "is the name of this service",
     *listed_as("UNSPOKEN"),
 }
-LONGEST_URL = 65_000  # bytes
 WRONG_PROOFS = {BAD_TOKEN, "The current password is wrong."}
 
 
 @schemathesis.hook
 def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool:
     """Keep what is a failure: a request may be all that the document asks for, and be refused."""
-    if response.status_code == 400 and len(response.request.url or "") > LONGEST_URL:
-        return False  # the server reads no longer one, and no document says how long one may be
     if not isinstance(failure, RejectedPositiveData):
         return True
     problem = response.json()

@@ -126,18 +126,21 @@ def _imported(source: str) -> set[str]:
     return found
 
 
+# A migration of the template's (0002); those that a person makes have names by chance.
+NUMBERED = re.compile(r'^revision = "\d{4}"$', re.MULTILINE)
+
+
 def shipped(project: Project) -> list[Feature]:
     """The features that the template was shipped with, but for those that it stands on itself.
 
-    Its migrations are numbered (0002), those that a person makes have names by chance.
+    They are told by their migrations.
     """
     versions = project.root / "alembic/versions"
-    numbered = re.compile(r'^revision = "\d{4}"$', re.MULTILINE)
     texts = [path.read_text("utf-8") for path in sorted(versions.glob("*.py"))]
     shipped = {
         table
         for text in texts
-        if numbered.search(text)
+        if NUMBERED.search(text)
         for table in re.findall(r'create_table\(\s*"(\w+)"', text)
     }
     everything = features(project)
