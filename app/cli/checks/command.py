@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from app.cli.checks import printing
+from app.cli.checks import aside, printing
 from app.cli.checks.record import Record
 from app.cli.checks.running import Report, run
 from app.cli.checks.tree import Tree
@@ -19,7 +19,7 @@ def check_tree(name: str | None, *, as_json: bool, fix: bool) -> bool:
     tree = Tree(ROOT, Record.read(ROOT))
     only = find(tree, name) if name else None
     with no_collections():
-        report = narrowed(run(tree), only)
+        report = narrowed(run(tree, aside.start), only)
     if fix:
         from app.cli.checks.fixing import fix_all
 

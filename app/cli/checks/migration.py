@@ -1,24 +1,30 @@
-"""Migration: what the scripts make is what the models say; there, back and there again."""
+"""Migration: what the scripts make is what the models say; there, back and there again.
+
+What runs them is imported in the rules: Alembic takes a sixth of a second, and a process that
+judges the app alone needs it for nothing.
+"""
 
 import ast
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from app.cli.checks.journey import VERSIONS, scripts_of, travel
 from app.cli.checks.rules import Fault, Fix, Needs, Point, rule
 from app.cli.checks.sources import imported
 from app.cli.checks.tree import Tree
-from app.cli.scaffold.history import git
+from app.cli.scaffold.git import git
 
+VERSIONS = "alembic/versions"
 WRITE_ONE = 'run alembic revision --autogenerate -m "..." and read what it wrote'
 
 
-@rule("R06", Point.MIGRATION, "The migrations make what the models say")
+@rule("R06", Point.MIGRATION, "The migrations make what the models say", Needs.MODELS)
 def in_step(tree: Tree) -> Iterator[Fault]:
     """All migrations are run on a new database, which is then compared with the models, names of
     check constraints included (Alembic itself does not look at those). A difference is a column
     that the code selects and production does not have. `--fix` writes the migration."""
+    from app.cli.checks.journey import travel
+
     journey = travel(tree)
     adds = all(map(_only_adds, journey.diffs))
     new = {diff[1].name for diff in journey.diffs if diff[0] == "add_table"}
@@ -36,11 +42,13 @@ def in_step(tree: Tree) -> Iterator[Fault]:
         yield Fault(file, line, what, remedy)
 
 
-@rule("R07", Point.MIGRATION, "Each migration goes up, down and up again")
+@rule("R07", Point.MIGRATION, "Each migration goes up, down and up again", Needs.MODELS)
 def reversible(tree: Tree) -> Iterator[Fault]:
     """On the day when a release is taken back, `downgrade` is all there is. Each one is run on a
     new database and has to leave tables, columns, indexes and keys as they were before its upgrade;
     then all of them go up once more."""
+    from app.cli.checks.journey import scripts_of, travel
+
     journey = travel(tree)
     if journey.broken:
         file, line, error = journey.broken
@@ -53,10 +61,12 @@ def reversible(tree: Tree) -> Iterator[Fault]:
         yield Fault(file, line, f"its downgrade leaves {what}", "undo all that upgrade() does")
 
 
-@rule("R08", Point.MIGRATION, "There is one newest migration")
+@rule("R08", Point.MIGRATION, "There is one newest migration", Needs.MODELS)
 def one_head(tree: Tree) -> Iterator[Fault]:
     """Two migrations after the same one, as when two branches were merged: `migrate` does not know
     where to go, and no server starts."""
+    from app.cli.checks.journey import scripts_of
+
     scripts = scripts_of(tree)
     heads = [scripts.get_revision(each) for each in scripts.get_heads()]
     if len(heads) > 1:

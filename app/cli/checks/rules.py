@@ -34,6 +34,7 @@ class Needs(enum.StrEnum):
     """What a rule looks at. Without it, it judges nothing."""
 
     SOURCES = "sources"  # the files as they are written
+    MODELS = "models"  # these, and the imported models
     APP = "app"  # the imported app: mappers, schemas, routes, OpenAPI document
     RECORD = "record"  # the last test run, and the app
 

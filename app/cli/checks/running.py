@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from app.cli.checks.aside import Judge
 from app.cli.checks.rules import RULES, Fault, Needs, Point
 from app.cli.checks.sources import Silence, find_silences
 from app.cli.checks.tree import Subject, Tree
@@ -33,26 +34,33 @@ class Report:
         return [fault for fault in self.faults if self.tree.owner(fault.file) == name]
 
 
-def run(tree: Tree) -> Report:
+def run(tree: Tree, start: Callable[[Judge], Judge] = lambda judge: judge) -> Report:
+    """start: takes what judges without the app, and gives what answers it later."""
     report = Report(tree)
-    fault = _import(tree)
+    fault = _first_error(tree, lambda: tree.mappers)
+    without_app = [Needs.SOURCES] if fault else [Needs.SOURCES, Needs.MODELS]
+    others = start(lambda: _judge(tree, without_app))
+    fault = fault or _first_error(tree, lambda: tree.document, lambda: tree.operations)
+    found = [] if fault else _judge(tree, [Needs.APP, Needs.RECORD])
     if fault:
         report.is_broken = True
         report.faults.append(fault)
-    found = []
-    for rule in RULES.values():
-        if fault and rule.needs is not Needs.SOURCES:
-            continue
-        found += [replace(each, rule=rule.id) for each in rule.check(tree)]
-    _silence(tree, sorted(set(found)), report)
+    _silence(tree, sorted({*found, *others()}), report)
     report.faults.sort()
     return report
 
 
-def _import(tree: Tree) -> Fault | None:
-    """Import all of it, and make the document; the fault that stops that."""
-    steps: list[Callable[[], object]] = [lambda: tree.mappers, lambda: tree.document]
-    steps.append(lambda: tree.operations)
+def _judge(tree: Tree, needs: list[Needs]) -> list[Fault]:
+    return [
+        replace(each, rule=rule.id)
+        for rule in RULES.values()
+        if rule.needs in needs
+        for each in rule.check(tree)
+    ]
+
+
+def _first_error(tree: Tree, *steps: Callable[[], object]) -> Fault | None:
+    """What stops the import of the app, or its document."""
     for step in steps:
         try:
             step()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from app.cli.checks.rules import Fault, Needs, Point, rule
 from app.cli.checks.sources import Source, last_name
 from app.cli.checks.tree import Tree
-from app.cli.scaffold.history import git
+from app.cli.scaffold.git import git
 
 REQUEST = ("app/services", "app/api", "app/models", "app/schemas")
 RUNS_SQL = {"text", "execute", "scalar", "scalars", "exec_driver_sql", "from_statement"}

@@ -1,31 +1,16 @@
 """What git and Alembic remember: which files are recorded, and which migrations can be undone."""
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from app.core.config import ROOT
+from app.cli.scaffold.git import git
+from app.core.root import ROOT
 
 _OPERATION = re.compile(r'(?:op|batch_op)\.(\w+)\(\s*(?:op\.f\()?"(\w+)"')
 _TABLE = re.compile(r'op\.(?:create_table|drop_table|batch_alter_table)\(\s*"(\w+)"')
-
-
-def git(*arguments: str) -> str | None:
-    """What git says; None without git, or outside of a repository."""
-    if shutil.which("git") is None:
-        return None
-    done = subprocess.run(
-        ["git", *arguments],  # noqa: S607 - the one that the person uses
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout if done.returncode == 0 else None
 
 
 def unrecorded(paths: list[Path]) -> list[Path]:
