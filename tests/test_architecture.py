@@ -16,7 +16,7 @@ from tests.servers import NOT_COPIED, Process, environment
 # The corner of app/core that knows the framework.
 FRAMEWORK = {
     *("database", "docs", "health", "middleware"),
-    *("one_hop", "openapi", "problems", "routing", "strict"),
+    *("hop", "one_hop", "openapi", "problems", "routing", "strict"),
 }
 WRAPPED = {"jose": "security", "passlib": "security", "limits": "rate_limit", "smtplib": "mail"}
 

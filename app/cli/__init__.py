@@ -27,3 +27,6 @@ def run() -> int:
             message = each["msg"].removeprefix("Value error, ")
             print(f"✗ {name} {message}".replace("  ", " "), file=sys.stderr)
         return 1
+    finally:
+        # Nor is it looked through and taken apart at the end, which would take half a second.
+        gc.freeze()

@@ -12,7 +12,6 @@ from app.cli.console import CommandError, console, explain, place_of, said_by
 from app.core import database
 from app.core.config import ROOT, get_settings
 from app.core.diagnostics import note_error
-from app.core.http_protocol import HttpProtocol
 from app.core.logging import configure_logging
 
 MAKE_ADMIN = "python run.py user create --username admin --email admin@example.com --admin"
@@ -50,7 +49,7 @@ def serve(host: str, port: int, workers: int | None, reload: bool | None) -> Non
         log_config=None,
         access_log=False,
         server_header=False,
-        http=HttpProtocol,
+        http="app.core.http_protocol:HttpProtocol",  # by name: a parent of workers needs it not
         timeout_graceful_shutdown=grace,
     )
 

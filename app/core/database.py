@@ -15,7 +15,7 @@ from starlette.requests import Request
 from app.core.config import Settings, get_settings
 from app.core.db_errors import READ_ONLY, code_of
 from app.core.engines import make_engine
-from app.core.one_hop import close_at_end
+from app.core.hop import close_at_end
 
 READING = ("GET", "HEAD", "OPTIONS")
 

@@ -8,17 +8,10 @@ coroutine never waits, and needs no event loop. Nothing of FastAPI is written ag
 
 import functools
 import inspect
-import threading
 from collections.abc import Callable, Coroutine
-from contextlib import (
-    AbstractAsyncContextManager,
-    AbstractContextManager,
-    AsyncExitStack,
-    closing,
-)
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack
 from typing import Any
 
-import anyio
 import fastapi.dependencies.utils
 import fastapi.routing
 import starlette.datastructures
@@ -29,21 +22,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.responses import StreamingResponse
 
+from app.core.hop import ContextHere, hop
 from app.core.retries import run_with_retries
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 STACKS = ("fastapi_inner_astack", "fastapi_function_astack")
-
-
-class _Hop(threading.local):
-    """What the thread is doing. `returned`: what the endpoint gave back, before serialisation."""
-
-    active = False
-    returned: object = None
-
-
-_hop = _Hop()
 
 
 def run_request(handle: Handler, request: Request) -> Response:
@@ -76,20 +60,14 @@ def _run_once(handle: Handler, request: Request) -> Response:
         raise RuntimeError("A dependency with `yield` kept an exception: it has to raise it again.")
 
     scope.update(dict.fromkeys(STACKS, stack))
-    _hop.active, _hop.returned = True, None
+    hop.active, hop.returned = True, None
     try:
         response = _drive(finish())
-        _set_etag(response, _hop.returned)
+        _set_etag(response, hop.returned)
         return response
     finally:
-        _hop.active, _hop.returned = False, None
+        hop.active, hop.returned = False, None
         scope.update(outer)
-
-
-def close_at_end(request: Request, resource: Any) -> None:
-    """Call `close()` of it when the request has ended; of a stream, when that was sent."""
-    stack: AsyncExitStack = request.scope["fastapi_inner_astack"]
-    stack.push_async_exit(_ContextHere(closing(resource)))
 
 
 def _drive(coroutine: Coroutine[Any, Any, Response]) -> Response:
@@ -128,8 +106,8 @@ def remember_result(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(endpoint)
     def remember(*args: Any, **kwargs: Any) -> Any:
         returned = endpoint(*args, **kwargs)
-        if _hop.active:
-            _hop.returned = returned
+        if hop.active:
+            hop.returned = returned
         return returned
 
     return remember
@@ -139,34 +117,13 @@ def remember_result(endpoint: Callable[..., Any]) -> Callable[..., Any]:
 
 
 async def _run_here(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    if _hop.active:
+    if hop.active:
         return func(*args, **kwargs)
     return await run_in_threadpool(func, *args, **kwargs)
 
 
-class _ContextHere(AbstractAsyncContextManager[Any]):
-    """A `yield` dependency, entered and left in the thread; after a stream, left in another."""
-
-    def __init__(self, context: AbstractContextManager[Any]) -> None:
-        self.context = context
-
-    async def __aenter__(self) -> Any:
-        return self.context.__enter__()
-
-    async def __aexit__(self, *error: Any) -> bool | None:
-        if _hop.active:
-            return self.context.__exit__(*error)
-        # Never cancelled, and never behind those who wait for what it gives back.
-        leave = functools.partial(self.context.__exit__, *error)
-        with anyio.CancelScope(shield=True):
-            left: bool | None = await anyio.to_thread.run_sync(
-                leave, limiter=anyio.CapacityLimiter(1)
-            )
-        return left
-
-
 def _context_here(context: AbstractContextManager[Any]) -> AbstractAsyncContextManager[Any]:
-    return _ContextHere(context) if _hop.active else contextmanager_in_threadpool(context)
+    return ContextHere(context) if hop.active else contextmanager_in_threadpool(context)
 
 
 _sequences: dict[int, tuple[object, bool]] = {}  # by id: not every annotation can be hashed
@@ -183,7 +140,7 @@ def _is_sequence(annotation: Any) -> bool:
 def _replace(module: Any, name: str, ours: Any) -> None:
     if not callable(getattr(module, name, None)):
         raise ImportError(
-            f"{module.__name__} has no {name} any more, which app/core/one_hop.py replaces. "
+            f"{module.__name__} has no {name} any more, which app/core/onehop.py replaces. "
             "Install the FastAPI of constraints.txt, or use its own APIRoute as route_class."
         )
     setattr(module, name, ours)
