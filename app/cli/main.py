@@ -138,7 +138,8 @@ def new_command(
     """Make a feature: model, schemas, service, router, tests and migration."""
     from app.cli.scaffold.workshop import workshop
 
-    with workshop(ROOT) as shop:  # its Python starts while this one imports the rest
+    # Its Python starts while this one imports the rest.
+    with workshop(ROOT, tests=not (no_test or dry_run)) as shop:
         from app.cli.scaffold.making import make_feature
 
         make_feature(
@@ -174,7 +175,7 @@ def copy_command(
     """Copy a feature, with all that you have made of it, under another name."""
     from app.cli.scaffold.workshop import workshop
 
-    with workshop(ROOT) as shop:
+    with workshop(ROOT, tests=not (no_test or dry_run)) as shop:
         from app.cli.scaffold.copying import copy_feature
 
         copy_feature(
@@ -205,7 +206,7 @@ def add_field_command(
     """Add fields to a feature; the rows that are there stay."""
     from app.cli.scaffold.workshop import workshop
 
-    with workshop(ROOT) as shop:
+    with workshop(ROOT, tests=not (no_test or dry_run)) as shop:
         from app.cli.scaffold.adding import add_fields
 
         add_fields(

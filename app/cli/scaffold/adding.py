@@ -2,16 +2,15 @@
 
 import time
 
-from app.cli.console import CommandError, console
+from app.cli.console import console
 from app.cli.scaffold.addition import Addition, read_addition
-from app.cli.scaffold.applying_columns import apply_columns, check_columns
 from app.cli.scaffold.building import Building
 from app.cli.scaffold.filling import values_of
 from app.cli.scaffold.grafting_schemas import Schemas
-from app.cli.scaffold.making import tell, tests_of
+from app.cli.scaffold.making import tests_of
 from app.cli.scaffold.project import Project
 from app.cli.scaffold.workshop import Workshop
-from app.core.config import ROOT, get_settings
+from app.core.root import ROOT
 
 
 def add_fields(
@@ -26,25 +25,15 @@ def add_fields(
         console.print("Nothing to do.")
         return
     values = values_of(addition)
-    migrates = migrates and not dry_run and get_settings().migrates_on_start
-    if migrates:
-        check_columns(addition)
     building = Building(addition, values, shop)
     changes = building.changes()
     if dry_run:
         print(changes.diff(), end="")
         return
-    built = time.perf_counter()
-    if tests:
-        passed = run_tests(shop, addition)
-    else:
-        shop.check_import()
-    tested = time.perf_counter() - built
-    said = apply_columns(changes, addition, migrates=migrates)
-    tell(changes)
-    console.print(said or "Not migrated. When you want to: python run.py migrate")
-    if tests:
-        console.print(f"[green]✓[/] {passed} tests passed in {tested:.1f} s.")
+    trial = shop.trial(*(tests_of_both(addition) if tests else ()))
+    from app.cli.scaffold.applying_columns import finish  # as in `new`, while it is tried
+
+    finish(changes, addition, trial, migrates=migrates)
     for line in remarks(addition, building.schemas):
         console.print(f"[yellow]![/] {line}", soft_wrap=True)
     names = ", ".join(each.field.name for each in addition.entity.attributes)
@@ -52,17 +41,12 @@ def add_fields(
     console.print(f"[bold]{cls}[/] has {names}, in {total:.1f} s.")
 
 
-def run_tests(shop: Workshop, addition: Addition) -> int:
+def tests_of_both(addition: Addition) -> list[str]:
     """Those of the feature, of what is called after it, and those that look at every feature."""
     *files, _, chosen = tests_of(addition.model.names)
     beside = [path.stem for path in addition.feature.companions if path.parent.name == "tests"]
     files += [f"tests/{stem}.py" for stem in (*beside, "test_migrations")]
-    try:
-        return shop.test(*files, "-k", " or ".join([chosen, *beside, "match_the_models"]))
-    except CommandError as error:
-        raise CommandError(
-            f"{error}\nWhere they are to change, too, and what was added is right: --no-test"
-        ) from None
+    return [*files, "-k", " or ".join([chosen, *beside, "match_the_models"])]
 
 
 def remarks(addition: Addition, schemas: Schemas) -> list[str]:

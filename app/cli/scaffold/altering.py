@@ -12,7 +12,7 @@ from sqlalchemy.orm import configure_mappers
 
 import app.models  # noqa: F401 - all of them
 from app.cli.scaffold.columns import Columns
-from app.core.config import ROOT
+from app.core.root import ROOT
 
 
 class LengthenSearchOp(ops.MigrateOperation):

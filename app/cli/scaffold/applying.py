@@ -1,6 +1,6 @@
 """Moving what is finished into the tree, and its migration into the database; or neither."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
 from alembic import command
@@ -8,11 +8,28 @@ from alembic.config import Config
 from sqlalchemy import MetaData, inspect
 from sqlalchemy.exc import DBAPIError
 
-from app.cli.console import CommandError
-from app.cli.scaffold.changes import Changes
+from app.cli.console import CommandError, console
+from app.cli.scaffold.changes import Changes, tell
 from app.cli.schema import connect, current, migrate, reason
 from app.core import database
-from app.core.config import ROOT
+from app.core.config import ROOT, get_settings
+
+
+def finish(changes: Changes, tables: set[str], trial: Callable[[], str], *, migrates: bool) -> None:
+    """Move a new feature into the tree and the database, when its trial has ended well."""
+    migrates = migrates and get_settings().migrates_on_start
+    if migrates:
+        check_database(tables)
+    passed = trial()
+    said = apply(changes, tables, migrates=migrates)
+    tell_all(changes, said, passed)
+
+
+def tell_all(changes: Changes, said: str, passed: str) -> None:
+    tell(changes)
+    console.print(said or "Not migrated. When you want to: python run.py migrate")
+    if passed:
+        console.print(f"[green]✓[/] {passed}")
 
 
 def check_database(tables: set[str]) -> None:

@@ -1,16 +1,17 @@
 """Moving new fields into the tree, and their columns into the database; or neither."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, inspect, text
 
 from app.cli.console import CommandError
 from app.cli.scaffold.addition import Addition
-from app.cli.scaffold.applying import apply, check_database
+from app.cli.scaffold.applying import apply, check_database, tell_all
 from app.cli.scaffold.changes import Changes
 from app.cli.schema import connect
 from app.core import database
+from app.core.config import get_settings
 
 UNFINISHED = "alembic_unfinished"  # see alembic/env.py
 
@@ -23,6 +24,23 @@ def columns_of(addition: Addition) -> list[str]:
     if addition.searched and not addition.is_searched:
         found.append("search_text")
     return found
+
+
+def finish(
+    changes: Changes, addition: Addition, trial: Callable[[], str], *, migrates: bool
+) -> None:
+    """Move new fields into the tree and the database, when their trial has ended well."""
+    migrates = migrates and get_settings().migrates_on_start
+    if migrates:
+        check_columns(addition)
+    try:
+        passed = trial()
+    except CommandError as error:
+        raise CommandError(
+            f"{error}\nWhere they are to change, too, and what was added is right: --no-test"
+        ) from None
+    said = apply_columns(changes, addition, migrates=migrates)
+    tell_all(changes, said, passed)
 
 
 def check_columns(addition: Addition) -> None:

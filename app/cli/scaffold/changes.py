@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from importlib.util import cache_from_source
 from pathlib import Path
 
-from app.cli.console import CommandError
+from app.cli.console import CommandError, console
 
 
 @dataclass(frozen=True)
@@ -115,3 +115,8 @@ class Changes:
                 header += f"{'new' if change.kind == 'new' else 'deleted'} file mode 100644\n"
             parts.append(header + "".join(lines))
         return "".join(parts)
+
+
+def tell(changes: Changes) -> None:
+    for change in changes.each:
+        console.print(f"  {change.mark} {changes.relative(change)}", soft_wrap=True)

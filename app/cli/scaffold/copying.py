@@ -5,17 +5,16 @@ import time
 from pathlib import Path
 
 from app.cli.console import CommandError, console
-from app.cli.scaffold.applying import apply, check_database
 from app.cli.scaffold.changes import Changes
 from app.cli.scaffold.describing import check_free
 from app.cli.scaffold.features import TABLE, Feature, features, find_feature, imported
-from app.cli.scaffold.making import tell, tests_of
+from app.cli.scaffold.making import tests_of
 from app.cli.scaffold.names import Names, entity_names
 from app.cli.scaffold.project import Project
 from app.cli.scaffold.rendering import AS_TIGHT, ruff
 from app.cli.scaffold.sides import Side, add_side, side_codes, without_sides
 from app.cli.scaffold.workshop import Workshop
-from app.core.config import ROOT, get_settings
+from app.core.root import ROOT
 
 PROSE = re.compile(r'"""(?!\().*?"""|#[^\n]*', re.DOTALL)
 # What is called like a feature and is none: HTTP's POST, the tags of a router, ORDER BY.
@@ -41,22 +40,14 @@ def copy_feature(
     check_free(project, names)
     rename = Renaming(project, feature, names)
     tables = set(TABLE.findall(rename(feature.source)))
-    migrates = migrates and not dry_run and get_settings().migrates_on_start
-    if migrates:
-        check_database(tables)
     changes = build(project, feature, names, rename, shop)
     if dry_run:
         print(changes.diff(), end="")
         return
-    if tests:
-        passed = shop.test(*tests_of(names))
-    else:
-        shop.check_import()
-    said = apply(changes, tables, migrates=migrates)
-    tell(changes)
-    console.print(said or "Not migrated. When you want to: python run.py migrate")
-    if tests:
-        console.print(f"[green]✓[/] {passed} tests passed.")
+    trial = shop.trial(*(tests_of(names) if tests else ()))
+    from app.cli.scaffold.applying import finish  # as in `new`, while it is tried
+
+    finish(changes, tables, trial, migrates=migrates)
     total = time.perf_counter() - started
     console.print(f"[bold]{names.cls}[/] is there, in {total:.1f} s.")
 

@@ -4,7 +4,6 @@ import time
 from pathlib import Path
 
 from app.cli.console import console
-from app.cli.scaffold.applying import apply, check_database
 from app.cli.scaffold.changes import Changes
 from app.cli.scaffold.describing import describe
 from app.cli.scaffold.entity import Entity
@@ -13,7 +12,7 @@ from app.cli.scaffold.project import Project
 from app.cli.scaffold.rendering import AS_TIGHT, render, ruff
 from app.cli.scaffold.sides import Side, add_side, side_of
 from app.cli.scaffold.workshop import Workshop
-from app.core.config import ROOT, get_settings
+from app.core.root import ROOT
 
 
 def make_feature(
@@ -42,24 +41,15 @@ def make_feature(
         soft_delete=soft_delete,
         uuid=uuid,
     )
-    migrates = migrates and not dry_run and get_settings().migrates_on_start
-    if migrates:
-        check_database(entity.tables)
     changes = build(project, entity, shop)
     if dry_run:
         print(changes.diff(), end="")
         return
-    built = time.perf_counter()
-    if tests:
-        passed = shop.test(*tests_of(entity.names))
-    else:
-        shop.check_import()
-    tested = time.perf_counter() - built
-    said = apply(changes, entity.tables, migrates=migrates)
-    tell(changes)
-    console.print(said or "Not migrated. When you want to: python run.py migrate")
-    if tests:
-        console.print(f"[green]✓[/] {passed} tests passed in {tested:.1f} s.")
+    trial = shop.trial(*(tests_of(entity.names) if tests else ()))
+    # Only now, while it is tried: what asks the database takes most of a second to import.
+    from app.cli.scaffold.applying import finish
+
+    finish(changes, entity.tables, trial, migrates=migrates)
     tell_urls(entity)
     total = time.perf_counter() - started
     console.print(f"[bold]{entity.names.cls}[/] is there, in {total:.1f} s.")
@@ -119,12 +109,9 @@ def tests_of(names: Names) -> list[str]:
     return [*(f"tests/{name}.py" for name in files), "-k", chosen]
 
 
-def tell(changes: Changes) -> None:
-    for change in changes.each:
-        console.print(f"  {change.mark} {changes.relative(change)}", soft_wrap=True)
-
-
 def tell_urls(entity: Entity) -> None:
+    from app.core.config import get_settings
+
     names, prefix = entity.names, get_settings().api_prefix
     who = {"anyone": "anyone", "user": "who is signed in", "staff": "staff", "admin": "admins"}
     reads = "their owner" if entity.owned else "anyone"

@@ -9,7 +9,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import configure_mappers
 
 import app.models  # noqa: F401 - all of them
-from app.core.config import ROOT
+from app.core.root import ROOT
 
 
 def write_migration(message: str, tables: set[str], *, drops: bool) -> None:

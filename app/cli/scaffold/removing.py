@@ -7,10 +7,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import func, inspect, select, table
 
 from app.cli.console import CommandError, console
-from app.cli.scaffold.changes import Changes
+from app.cli.scaffold.changes import Changes, tell
 from app.cli.scaffold.features import Feature, dependents, find_feature, shipped
 from app.cli.scaffold.history import revision_before, undoable, unrecorded
-from app.cli.scaffold.making import tell
 from app.cli.scaffold.project import Project
 from app.cli.scaffold.rendering import AS_TIGHT, ruff
 from app.cli.scaffold.sides import remove_sides, sides_in

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from app.cli.console import CommandError, console
-from app.core.config import ROOT
+from app.core.root import ROOT
 
 FIELDS = ["title:str:200:unique", "price:decimal:10.2", "stock:int=0", "writer:ref:users:optional"]
 # What is timed, with the most seconds that it may take on a machine that does nothing else.

@@ -1,8 +1,9 @@
 """A Python in the workshop: it writes the migration, imports the app, runs the tests.
 
-One process for all of it, started before there is anything to try: to import FastAPI, SQLAlchemy
-and pytest takes longer than all that `new` does besides. It reads requests, `["test", "tests/"]`,
-one a line, and answers each with `[whether it went well, what was said]`.
+One process for all of it, started before there is anything to try, and before the copy is made: to
+import FastAPI, SQLAlchemy and pytest takes longer than all that `new` does besides. It reads
+requests, `["test", "tests/"]`, one a line, and answers each with `[whether it went well, what was
+said]`. Run as a script, because `app` is not there yet.
 """
 
 import gc
@@ -17,14 +18,22 @@ from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
+LIBRARIES = (
+    *("sqlalchemy.orm", "sqlalchemy.dialects.sqlite", "pydantic_settings"),
+    *("alembic.autogenerate", "alembic.command", "fastapi"),
+)
+
 
 def main() -> None:
     # What a child or a test prints is no answer.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     gc.disable()  # it ends soon, and most of what is made here stays until then
-    warm()
-    for line in sys.stdin:
+    for name in (*LIBRARIES, *sys.argv[1:]):
+        importlib.import_module(name)
+    for number, line in enumerate(sys.stdin):
+        if number == 0:
+            import_core()
         name, *arguments = json.loads(line)
         said = io.StringIO()
         with redirect_stdout(said), redirect_stderr(said):
@@ -37,15 +46,14 @@ def main() -> None:
         print(json.dumps([well, said.getvalue()]), file=answers, flush=True)
 
 
-def warm() -> None:
-    """Import what takes long and is no part of a feature: those are still being written."""
+def import_core() -> None:
+    """What features stand on, whichever there are."""
+    importlib.invalidate_caches()  # the folder was empty when it was looked at
     import app.core
-    import tests  # noqa: F401 - first, because it sets the environment that `app` reads
+    import tests  # noqa: F401 - before the core, because it sets the environment of the settings
 
     for module in pkgutil.iter_modules(app.core.__path__):
         importlib.import_module(f"app.core.{module.name}")
-    for name in ("alembic.autogenerate", "fastapi.testclient", "pytest", "sqlalchemy.orm"):
-        importlib.import_module(name)
 
 
 def write_migration(kind: str, message: str, *tables: str) -> None:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,8 @@ from pathlib import Path
 from app.cli.console import CommandError, explain
 
 COPIED = ("app", "tests", "alembic", "templates")
+FOR_TESTS = ("fastapi.testclient", "pytest")
+UNUSED = ("bench", "evals", "faults", "fuzz")  # of the tests: nothing that is tried needs them
 FILES = ("alembic.ini", "pyproject.toml", "run.py", "requirements.txt")
 KEPT = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT")
 # The plugins of the fuzzer take half a second to load. What is imported already is no test.
@@ -29,6 +31,7 @@ PYTEST = (
 class Workshop:
     root: Path  # of the copy
     tree: Path  # of the project
+    tests: bool = True  # are going to be run
     process: "subprocess.Popen[str] | None" = None  # see `trying`
 
     def here(self, path: Path) -> Path:
@@ -63,11 +66,28 @@ class Workshop:
             raise FailedError(done.stdout + done.stderr)
         return done.stdout
 
+    def fill(self) -> None:
+        """Copy the tree, with what is compiled: that is valid for the copy as well."""
+        for name in COPIED:
+            if (self.tree / name).exists():
+                left_out = shutil.ignore_patterns(*UNUSED) if name == "tests" else None
+                shutil.copytree(self.tree / name, self.root / name, ignore=left_out)
+        for name in FILES:
+            if (self.tree / name).exists():
+                shutil.copy2(self.tree / name, self.root / name)
+
     def start(self) -> None:
-        """Start the Python that `ask` asks. What it imports by itself is no feature."""
+        """Start the Python that `ask` asks. By itself it imports the libraries only."""
+        script = self.tree / "app/cli/scaffold/trying.py"
         with (self.root / "said.log").open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app.cli.scaffold.trying"],
+                # -P: the folder of the script is no place to import from.
+                [
+                    sys.executable,
+                    "-P",
+                    str(script),
+                    *(["fastapi.testclient", "pytest"] if self.tests else []),
+                ],
                 cwd=self.root,
                 env=self.environment,
                 stdin=subprocess.PIPE,
@@ -84,18 +104,22 @@ class Workshop:
             self.process.communicate()
         self.process = None
 
-    def ask(self, *request: str) -> str:
-        """Have it done by the Python in the copy; what it said."""
+    def tell(self, *request: str) -> None:
+        """Have it done by the Python in the copy, and go on meanwhile."""
         if self.process is None:
             self.start()
         assert self.process
         assert self.process.stdin
-        assert self.process.stdout
         try:
             self.process.stdin.write(json.dumps(request) + "\n")
             self.process.stdin.flush()
         except OSError:
             pass  # it has ended, and the log says why
+
+    def hear(self) -> str:
+        """What it said to the first request that it was told and not yet heard for."""
+        assert self.process
+        assert self.process.stdout
         answer = self.process.stdout.readline()
         if not answer:
             raise FailedError((self.root / "said.log").read_text("utf-8", "replace"))
@@ -103,6 +127,11 @@ class Workshop:
         if not well:
             raise FailedError(said)
         return str(said)
+
+    def ask(self, *request: str) -> str:
+        """Have it done, and wait for what it says."""
+        self.tell(*request)
+        return self.hear()
 
     def remove(self, path: Path) -> None:
         self.here(path).unlink()
@@ -119,21 +148,39 @@ class Workshop:
         return path
 
     def check_import(self) -> None:
+        self.tell("import")
+        self._hear_import()
+
+    def test(self, *arguments: str) -> None:
+        self.trial(*arguments)()
+
+    def trial(self, *arguments: str) -> Callable[[], str]:
+        """Begin to run tests in the copy, on SQLite in memory; without any, to import the app.
+
+        What waits for the end of it, and tells how many passed, in a sentence.
+        """
+        if not arguments:
+            self.tell("import")
+            return self._hear_import
+        self.tell("test", *PYTEST, *arguments)
+        return self._hear_tests
+
+    def _hear_import(self) -> str:
         try:
-            self.ask("import")
+            self.hear()
         except FailedError as failed:
             raise CommandError(f"The app does not start with it. {failed.reason()}") from None
+        return ""
 
-    def test(self, *arguments: str) -> int:
-        """Run tests in the copy, on SQLite in memory; how many passed."""
+    def _hear_tests(self) -> str:
         try:
-            said = self.ask("test", *PYTEST, *arguments)
+            said = self.hear()
         except FailedError as failed:
             raise CommandError(
                 f"Tests of it fail, so nothing was changed.\n{summary(str(failed))}"
             ) from None
-        found = re.search(r"(\d+) passed", said)
-        return int(found[1]) if found else 0
+        found = re.search(r"(\d+) passed.* in (\d+\.\d)", said)
+        return f"{found[1]} tests passed in {found[2]} s." if found else "No test passed."
 
 
 def summary(said: str) -> str:
@@ -154,19 +201,13 @@ class FailedError(Exception):
 
 
 @contextmanager
-def workshop(tree: Path) -> Iterator[Workshop]:
+def workshop(tree: Path, *, tests: bool = True) -> Iterator[Workshop]:
+    """tests: whether to get ready for running tests, which takes a quarter of a second more."""
     with tempfile.TemporaryDirectory(prefix="new-", ignore_cleanup_errors=True) as folder:
-        root = Path(folder).resolve()
-        for name in COPIED:
-            if (tree / name).exists():
-                # With what is compiled: it is valid for the copy as well, and saves half a second.
-                shutil.copytree(tree / name, root / name)
-        for name in FILES:
-            if (tree / name).exists():
-                shutil.copy2(tree / name, root / name)
-        shop = Workshop(root, tree)
-        shop.start()
+        shop = Workshop(Path(folder).resolve(), tree, tests)
+        shop.start()  # it imports while this one copies
         try:
+            shop.fill()
             yield shop
         except KeyboardInterrupt:
             explain("Stopped. Files and database are as they were.")
