@@ -1,9 +1,10 @@
 """A Python in the workshop: it writes the migration, imports the app, runs the tests.
 
 One process for all of it, started before there is anything to try, and before the copy is made: to
-import FastAPI, SQLAlchemy and pytest takes longer than all that `new` does besides. It reads
-requests, `["test", "tests/"]`, one a line, and answers each with `[whether it went well, what was
-said]`. Run as a script, because `app` is not there yet.
+import FastAPI, SQLAlchemy and pytest takes longer than all that `new` does besides. Run as a
+script, because `app` is not there yet. It reads requests, `["test", "tests/"]`, one a line, and
+answers each with `[whether it went well, what was said]`. An empty line, which has no answer, tells
+that the copy is made.
 """
 
 import gc
@@ -31,9 +32,10 @@ def main() -> None:
     gc.disable()  # it ends soon, and most of what is made here stays until then
     for name in (*LIBRARIES, *sys.argv[1:]):
         importlib.import_module(name)
-    for number, line in enumerate(sys.stdin):
-        if number == 0:
+    for line in sys.stdin:
+        if not line.strip():  # the copy is made
             import_core()
+            continue
         name, *arguments = json.loads(line)
         said = io.StringIO()
         with redirect_stdout(said), redirect_stderr(said):
@@ -53,7 +55,8 @@ def import_core() -> None:
     import tests  # noqa: F401 - before the core, because it sets the environment of the settings
 
     for module in pkgutil.iter_modules(app.core.__path__):
-        importlib.import_module(f"app.core.{module.name}")
+        if module.name not in ("http_protocol", "postgresql"):  # a server's, and a driver's
+            importlib.import_module(f"app.core.{module.name}")
 
 
 def write_migration(kind: str, message: str, *tables: str) -> None:
@@ -69,7 +72,7 @@ def write_columns(description: str) -> None:
 
 
 def import_app() -> None:
-    importlib.import_module("app.main").app.openapi()
+    importlib.import_module("app.main")
 
 
 def run_tests(*arguments: str) -> None:

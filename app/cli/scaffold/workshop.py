@@ -75,6 +75,7 @@ class Workshop:
         for name in FILES:
             if (self.tree / name).exists():
                 shutil.copy2(self.tree / name, self.root / name)
+        self._write("")
 
     def start(self) -> None:
         """Start the Python that `ask` asks. By itself it imports the libraries only."""
@@ -108,10 +109,13 @@ class Workshop:
         """Have it done by the Python in the copy, and go on meanwhile."""
         if self.process is None:
             self.start()
+        self._write(json.dumps(request))
+
+    def _write(self, line: str) -> None:
         assert self.process
         assert self.process.stdin
         try:
-            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.write(line + "\n")
             self.process.stdin.flush()
         except OSError:
             pass  # it has ended, and the log says why
