@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from app.cli.main import cli
+from app.cli.serving import tell_how_to_log_in
 from app.core import database as database_module
 from app.core.config import ROOT, get_settings
-from app.core.database import Database
+from app.core.database import Database, session_scope
 from app.models.user import Role, User
 from tests.beside import beside
 from tests.factories import PASSWORD, make_user
@@ -43,6 +45,18 @@ def complaint(capture: Capture) -> str:
 
 
 # --- user create -----------------------------------------------------------------------------
+
+
+def test_a_start_tells_how_to_make_an_administrator_until_there_is_one(capsys: Capture) -> None:
+    make_user(role=Role.MODERATOR)
+    gone = make_user(role=Role.ADMIN)
+    with session_scope() as db:
+        db.get_one(User, gone.id).deleted_at = datetime.now(UTC)
+    tell_how_to_log_in()
+    assert "python run.py user create" in words(capsys)
+    make_user(role=Role.ADMIN)
+    tell_how_to_log_in()
+    assert words(capsys) == ""
 
 
 @pytest.fixture
