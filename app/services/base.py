@@ -76,10 +76,19 @@ def _by_id(model: type[Base], include_deleted: bool) -> Select[Any]:
     return select(entity).where(entity.id == bindparam("row_id"), *conditions)
 
 
-def get_all(db: Session, model: type[Model], row_ids: Iterable[Any], *, field: str) -> list[Model]:
-    """The rows with these ids. An InvalidError about `field` when one of them is missing."""
+def get_all(
+    db: Session,
+    model: type[Model],
+    row_ids: Iterable[Any],
+    *where: ColumnElement[bool],
+    field: str,
+) -> list[Model]:
+    """The rows with these ids. An InvalidError about `field` when one of them is missing.
+
+    where: what else the rows must be, such as the user's own.
+    """
     wanted, entity = set(row_ids), cast(Any, model)
-    statement = select(entity).where(entity.id.in_(wanted), *_not_deleted(model))
+    statement = select(entity).where(entity.id.in_(wanted), *where, *_not_deleted(model))
     rows: list[Model] = list(db.scalars(statement.order_by(entity.id))) if wanted else []
     if len(rows) < len(wanted):
         raise InvalidError("It refers to something that does not exist.", field=field)

@@ -59,4 +59,10 @@ def remarks(addition: Addition, schemas: Schemas) -> list[str]:
         found.append(
             f"{cls}Service has no update_{addition.model.singular}: it stays as it was sent."
         )
+    found += [
+        f"{cls}Service takes another user's {each.relation}: ask for one's own with get_all(db, "
+        f'{each.target_cls}, ..., {each.target_cls}.user_id == user.id, field="{each.name}").'
+        for each in addition.entity.relations
+        if addition.entity.owned and (each.target is None or each.target.private)
+    ]
     return found

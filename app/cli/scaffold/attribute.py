@@ -16,6 +16,7 @@ class Attribute:
     target: Model | None = None  # of a ref or many; None where it is the entity itself
     alone: bool = True  # the first field that refers to the target, or to the entity itself
     own_uuid: bool = False  # whether the entity itself has one
+    guarded: bool = False  # it refers to rows that only their owner sees, as the entity's own
     several: bool = False  # other foreign keys go to the same table: each is to be named
 
     def __getattr__(self, name: str) -> object:
@@ -230,7 +231,7 @@ class Attribute:
     @property
     def parent(self) -> str:
         """A new row to refer to, in the tests."""
-        return f"make_{self.target_singular}()"
+        return f"make_{self.target_singular}({'user_id=user.id' if self.guarded else ''})"
 
     def id_json(self, row: str) -> str:
         return f"str({row}.id)" if self.id_type("") == "Uuid" else f"{row}.id"

@@ -53,7 +53,10 @@ def _attributes(
         table = Attribute(field, names, target).table
         linked = field.type in ("ref", "many")
         several = field.type == "ref" and tables.count(table) > 1
-        attributes.append(Attribute(field, names, target, table not in known, uuid, several))
+        guarded = linked and owned and (target is None or target.private)
+        attributes.append(
+            Attribute(field, names, target, table not in known, uuid, guarded, several)
+        )
         known |= {table} if linked else set()
     return tuple(attributes)
 

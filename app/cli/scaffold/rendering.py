@@ -68,13 +68,19 @@ def _context(project: Project, entity: Entity) -> dict[str, Any]:
     ordered = sorted(targets, key=lambda model: model.module)
     optional = [each for each in entity.plain if not each.field.required]
     filters = [name for each in entity.attributes for name, _ in each.filters]
+    guarded = [each for each in entity.refs if each.guarded]
     queries = [query for each in entity.plain for query in each.matches]
     return {
         "e": entity,
         "n": entity.names,
         "shared": SHARED,
         "targets": ordered,
-        "many_targets": [each for each in ordered if each in {m.target for m in entity.manys}],
+        "asked_targets": [
+            each for each in ordered if each in {a.target for a in (*entity.manys, *guarded)}
+        ],
+        "guarded_refs": guarded,
+        "guarded_manys": [each for each in entity.manys if each.guarded],
+        "guarded_new": any(each.field.required for each in guarded),
         "filtered": bool(filters),
         "unique_sentence": unique_sentence(entity),
         "all_targets": ordered,
