@@ -172,6 +172,8 @@ def test_development_from_the_start_to_ctrl_c(folder: Path) -> None:
         assert (tree / "app.db").exists()
         change_restarts_the_worker_without_migrating(server, tree)
         ctrl_c_ends_it_quietly(server)
+    # What is copied is the whole database: no journal is left beside it.
+    assert [path.name for path in tree.glob("app.db*")] == ["app.db"]
 
 
 def says_where_swagger_is_and_how_to_log_in(server: Server) -> None:
