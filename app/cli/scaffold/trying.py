@@ -1,10 +1,10 @@
 """A Python in the workshop: it writes the migration, imports the app, runs the tests.
 
 One process for all of it, started before there is anything to try, and before the copy is made: to
-import FastAPI, SQLAlchemy and pytest takes longer than all that `new` does besides. Run as a
-script, because `app` is not there yet. It reads requests, `["test", "tests/"]`, one a line, and
-answers each with `[whether it went well, what was said]`. An empty line, which has no answer, tells
-that the copy is made.
+import FastAPI, SQLAlchemy and pytest takes longer than all that `new` does besides. Of `app`, only
+this module is there at first. It reads requests, `["test", "tests/"]`, one a line, and answers each
+with `[whether it went well, what was said]`. An empty line, which has no answer, tells that the
+copy is made.
 """
 
 import gc
@@ -50,7 +50,7 @@ def main() -> None:
 
 def import_core() -> None:
     """What features stand on, whichever there are."""
-    importlib.invalidate_caches()  # the folder was empty when it was looked at
+    importlib.invalidate_caches()  # the folders were all but empty when they were looked at
     import app.core
     import tests  # noqa: F401 - before the core, because it sets the environment of the settings
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from app.cli.console import CommandError, explain
 
+TRYING = "app.cli.scaffold.trying"
 COPIED = ("app", "tests", "alembic", "templates")
-FOR_TESTS = ("fastapi.testclient", "pytest")
+FOR_TESTS = ("fastapi.testclient", "pytest")  # what running tests imports
 UNUSED = ("bench", "evals", "faults", "fuzz")  # of the tests: nothing that is tried needs them
 FILES = ("alembic.ini", "pyproject.toml", "run.py", "requirements.txt")
 KEPT = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT")
@@ -67,12 +68,23 @@ class Workshop:
             raise FailedError(done.stdout + done.stderr)
         return done.stdout
 
+    def begin(self) -> None:
+        """Copy what `start` starts, and that alone: it imports while the rest is copied."""
+        for name in ("app", "app/cli", "app/cli/scaffold"):
+            (self.root / name).mkdir()
+            shutil.copy2(self.tree / name / "__init__.py", self.root / name)
+        source = f"{TRYING.replace('.', '/')}.py"
+        shutil.copy2(self.tree / source, self.root / source)
+        self.start()
+
     def fill(self) -> None:
         """Copy the tree, with what is compiled: that is valid for the copy as well."""
         for name in COPIED:
             if (self.tree / name).exists():
                 left_out = shutil.ignore_patterns(*UNUSED) if name == "tests" else None
-                shutil.copytree(self.tree / name, self.root / name, ignore=left_out)
+                shutil.copytree(
+                    self.tree / name, self.root / name, ignore=left_out, dirs_exist_ok=True
+                )
         for name in FILES:
             if (self.tree / name).exists():
                 shutil.copy2(self.tree / name, self.root / name)
@@ -80,16 +92,9 @@ class Workshop:
 
     def start(self) -> None:
         """Start the Python that `ask` asks. By itself it imports the libraries only."""
-        script = self.tree / "app/cli/scaffold/trying.py"
         with (self.root / "said.log").open("w") as log:
             self.process = subprocess.Popen(
-                # -P: the folder of the script is no place to import from.
-                [
-                    sys.executable,
-                    "-P",
-                    str(script),
-                    *(["fastapi.testclient", "pytest"] if self.tests else []),
-                ],
+                [sys.executable, "-m", TRYING, *(FOR_TESTS if self.tests else ())],
                 cwd=self.root,
                 env=self.environment,
                 stdin=subprocess.PIPE,
@@ -210,8 +215,8 @@ def workshop(tree: Path, *, tests: bool = True) -> Iterator[Workshop]:
     """tests: whether to get ready for running tests, which takes a quarter of a second more."""
     with tempfile.TemporaryDirectory(prefix="new-", ignore_cleanup_errors=True) as folder:
         shop = Workshop(Path(folder).resolve(), tree, tests)
-        shop.start()  # it imports while this one copies
         try:
+            shop.begin()
             shop.fill()
             yield shop
         except KeyboardInterrupt:
