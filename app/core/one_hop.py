@@ -140,7 +140,7 @@ def _is_sequence(annotation: Any) -> bool:
 def _replace(module: Any, name: str, ours: Any) -> None:
     if not callable(getattr(module, name, None)):
         raise ImportError(
-            f"{module.__name__} has no {name} any more, which app/core/onehop.py replaces. "
+            f"{module.__name__} has no {name} any more, which app/core/one_hop.py replaces. "
             "Install the FastAPI of constraints.txt, or use its own APIRoute as route_class."
         )
     setattr(module, name, ours)
