@@ -257,6 +257,7 @@ WIDE = {
         *("--write=admin", "--uuid"),
     ],
     "playlist": ["notes:many", "people:many", "helper:ref:users:optional", "--owned", "--uuid"],
+    "frame": ["labels:many"],
     "folder": ["name:str:80", "note:ref", "parent:ref:self:optional", "--owned"],
     "article": ["title:str", "author:ref:users", "parent:ref:self:optional", "labels:many"],
     "heart": ["note:ref", "article:ref", "--write=anyone"],
@@ -270,7 +271,7 @@ def test_every_type_relation_and_option_on_three_databases(tree: Tree) -> None:
         tree.run("new", entity, *words, "--no-test")
     assert "No faults" in tree.run("check")
     plurals = ("labels", "notes", "gadgets", "gizmos", "people", "playlists", "folders")
-    modules = [f"tests/test_{plural}.py" for plural in (*plurals, "articles", "hearts")]
+    modules = [f"tests/test_{plural}.py" for plural in (*plurals, "articles", "hearts", "frames")]
     modules += [f"tests/test_{name}.py" for name in ("access", "architecture", "migrations")]
     for url in databases():
         said = tree.run("test", "--database", url, "-p", "no:cacheprovider", *modules)

@@ -1,6 +1,7 @@
 """What `new` understands, and what it refuses in one helpful line."""
 
 import importlib
+from pathlib import Path
 
 import pytest
 
@@ -178,3 +179,42 @@ def test_every_feature_can_be_referred_to() -> None:
         module = importlib.import_module(PROJECT.factory(feature.model))
         row = getattr(module, f"make_{feature.name}")()
         assert type(row).__name__ == feature.model.cls
+
+
+SERVICE = """
+class AlbumService:
+    @staticmethod
+    def get_album(db: Session, user: User, album_id: int) -> Album:
+        return get_or_404(db, Album, album_id, {})
+"""
+
+
+@pytest.mark.parametrize(
+    ("asks", "reader", "guarded"),
+    [
+        ("Album.user_id == user.id", "user", True),
+        ("*[Album.user_id == user.id]", "user", True),
+        ("\n            Album.user_id == user.id,\n        ", "user", True),
+        ("user.id == Album.user_id", "staff", True),
+        ("Album.user_id == user.id", "anyone", False),
+        ("Album.user_id == other.id", "user", False),
+    ],
+)
+def test_what_an_owned_row_refers_to_is_its_owners(
+    tmp_path: Path, asks: str, reader: str, guarded: bool
+) -> None:
+    """Whether the service of what it refers to asks whose that is, however it is written."""
+    for name, text in {
+        "app/models/album.py": 'class Album(Base, IdMixin):\n    __tablename__ = "albums"\n',
+        "app/services/album_service.py": SERVICE.format(asks),
+        "tests/test_albums.py": f'ACCESS = [("GET", "/albums/{{album_id}}", "{reader}")]\n',
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, "utf-8")
+    photo = describe(Project(tmp_path), "photo", ["album:ref", "name:str"], owned=True)
+    assert [each.guarded for each in photo.attributes] == [guarded, False]
+
+
+def test_an_entity_that_refers_to_itself_only_is_refused() -> None:
+    with pytest.raises(CommandError, match="Add a field: name:str"):
+        describe(PROJECT, "node", ["parent:ref:self:optional"])

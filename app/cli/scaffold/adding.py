@@ -63,6 +63,6 @@ def remarks(addition: Addition, schemas: Schemas) -> list[str]:
         f"{cls}Service takes another user's {each.relation}: ask for one's own with get_all(db, "
         f'{each.target_cls}, ..., {each.target_cls}.user_id == user.id, field="{each.name}").'
         for each in addition.entity.relations
-        if addition.entity.owned and (each.target is None or each.target.private)
+        if addition.entity.owned and (each.target is None or each.target.owned)
     ]
     return found

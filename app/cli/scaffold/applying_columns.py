@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect, text
 
 from app.cli.console import CommandError
 from app.cli.scaffold.addition import Addition
-from app.cli.scaffold.applying import apply, check_database, tell_all
+from app.cli.scaffold.applying import apply, check_database, tell_all, uninterrupted
 from app.cli.scaffold.changes import Changes
 from app.cli.schema import connect
 from app.core import database
@@ -39,8 +39,9 @@ def finish(
         raise CommandError(
             f"{error}\nWhere they are to change, too, and what was added is right: --no-test"
         ) from None
-    said = apply_columns(changes, addition, migrates=migrates)
-    tell_all(changes, said, passed)
+    with uninterrupted():
+        said = apply_columns(changes, addition, migrates=migrates)
+        tell_all(changes, said, passed)
 
 
 def check_columns(addition: Addition) -> None:

@@ -53,7 +53,7 @@ def _attributes(
         table = Attribute(field, names, target).table
         linked = field.type in ("ref", "many")
         several = field.type == "ref" and tables.count(table) > 1
-        guarded = linked and owned and (target is None or target.private)
+        guarded = linked and owned and (target is None or target.owned)
         attributes.append(
             Attribute(field, names, target, table not in known, uuid, guarded, several)
         )
@@ -91,6 +91,8 @@ def _check(project: Project, entity: Entity) -> None:
     columns |= {each.relation for each in entity.relations}
     if entity.owned and columns & {"user", "user_id"}:
         raise CommandError("--owned rows have a user already: leave the field out, or --owned.")
+    if all(each.is_ref and each.target is None for each in entity.attributes):
+        raise CommandError(f"{names.cls} would refer to itself only. Add a field: name:str:200")
     for each in entity.attributes:
         if each.keyed and f"{each.name}_key" in columns:
             raise CommandError(f"{each.name}_key is the column that makes {each.name} unique.")

@@ -22,6 +22,7 @@ class Model:
     bases: frozenset[str]
     members: dict[str, str] = field(hash=False)  # attribute and annotation, as written
     private: bool = False  # only its owner reads it
+    owned: bool = False  # its owner reads it, and perhaps the staff
 
     @property
     def singular(self) -> str:
@@ -49,7 +50,7 @@ class Project:
     @cached_property
     def models(self) -> list[Model]:
         return [
-            replace(model, private=self._is_private(model))
+            replace(model, private=self._is_private(model), owned=self._is_owned(model))
             for path in sorted((self.root / "app/models").glob("*.py"))
             for model in _models_of(path)
         ]
@@ -58,7 +59,21 @@ class Project:
         service = self.root / f"app/services/{model.singular}_service.py"
         if not service.exists():
             return False
-        return f"{model.cls}.user_id == user.id)" in service.read_text("utf-8")
+        written = rf"\b{model.cls}\.user_id == user\.id\s*\)"
+        return bool(re.search(written, service.read_text("utf-8")))
+
+    def _is_owned(self, model: Model) -> bool:
+        """Whether its service asks whose a row is, and not everybody reads it all the same."""
+        service = self.root / f"app/services/{model.singular}_service.py"
+        if not service.exists():
+            return False
+        column, user = rf"\b{model.cls}\.user_id\b", r"\buser\.id\b"
+        asks = re.search(
+            rf"{column}\s*==\s*{user}|{user}\s*==\s*{column}", service.read_text("utf-8")
+        )
+        tests = self.files(model.names)["tests"]
+        public = rf'\("GET", "[^"]*/{model.names.url}\b[^"]*", "anyone"\)'
+        return bool(asks) and not (tests.exists() and re.search(public, tests.read_text("utf-8")))
 
     @cached_property
     def tables(self) -> set[str]:

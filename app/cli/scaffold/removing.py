@@ -7,6 +7,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import func, inspect, select, table
 
 from app.cli.console import CommandError, console
+from app.cli.scaffold.applying import uninterrupted
 from app.cli.scaffold.changes import Changes, tell
 from app.cli.scaffold.features import Feature, dependents, find_feature, shipped
 from app.cli.scaffold.history import revision_before, undoable, unrecorded
@@ -43,8 +44,9 @@ def remove_features(
         return
     copy.check_import()
     copy.test("tests/test_access.py", "-k", "has_a_row")
-    said = apply(changes, undone, migrates=migrates)
-    tell(changes)
+    with uninterrupted():
+        said = apply(changes, undone, migrates=migrates)
+        tell(changes)
     if said:
         console.print(said)
     gone = ", ".join(each.model.cls for each in leaving)

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, TemplateError
 from ruff import find_ruff_bin  # type: ignore[import-untyped]
 
 from app.cli.console import CommandError
@@ -50,10 +50,15 @@ def render(project: Project, entity: Entity) -> dict[Path, str]:
     )
     environment.filters |= {"quote": quote, "member": member}
     context = _context(project, entity)
-    return {
-        path: environment.get_template(f"{name}.py.jinja").render(context)
-        for name, path in project.files(entity.names).items()
-    }
+    found = {}
+    for name, path in project.files(entity.names).items():
+        try:
+            found[path] = environment.get_template(f"{name}.py.jinja").render(context)
+        except TemplateError as error:
+            line = getattr(error, "lineno", None)
+            where = f"{name}.py.jinja, line {line}" if line else f"{name}.py.jinja"
+            raise CommandError(f"{where}: {error}. Mend the template.") from None
+    return found
 
 
 def quote(text: str) -> str:
@@ -120,7 +125,7 @@ def _change(entity: Entity) -> str:
         one = entity.plain[0]
         same = ast.literal_eval(one.samples[1]) == ast.literal_eval(one.default_json)
         return f'{{"{one.name}": {one.samples[0 if same else 1]}}}'
-    one = entity.attributes[0]
+    one = next((each for each in entity.attributes if each.target), entity.attributes[0])
     return f'{{"{one.name}": {"[]" if one.is_many else one.parent_json}}}'
 
 
