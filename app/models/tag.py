@@ -14,7 +14,9 @@ class Tag(Base, IdMixin, SearchMixin):
     name: Mapped[str] = mapped_column(String(50), index=True)
     name_key: Mapped[str | None] = unique_key("name", 150)
 
-    posts: Mapped[list[Post]] = relationship(secondary=post_tags, back_populates="tags")
+    posts: Mapped[list[Post]] = relationship(
+        secondary=post_tags, back_populates="tags", passive_deletes=True
+    )
 
     @hybrid_property
     def post_count(self) -> int:

@@ -68,11 +68,12 @@ def on_delete(tree: Tree) -> Iterator[Fault]:
 @rule("R48", Point.RELATIONSHIPS, "A delete is left to the database")
 def passive(tree: Tree) -> Iterator[Fault]:
     """Without `passive_deletes`, SQLAlchemy loads all children to delete a parent, and writes null
-    into each: a thousand statements, or an error where the key may not be null."""
+    into each: a thousand statements, or an error where the key may not be null. Of many to many it
+    loads all rows that are connected, to delete what connects them."""
     for mapper in tree.mappers:
         for relation in mapper.relationships:
             if (
-                relation.direction is RelationshipDirection.ONETOMANY
+                relation.direction is not RelationshipDirection.MANYTOONE
                 and not relation.passive_deletes
             ):
                 source, model = tree.sources.of(mapper.class_), mapper.class_.__name__

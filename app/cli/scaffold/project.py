@@ -56,24 +56,19 @@ class Project:
         ]
 
     def _is_private(self, model: Model) -> bool:
-        service = self.root / f"app/services/{model.singular}_service.py"
-        if not service.exists():
-            return False
-        written = rf"\b{model.cls}\.user_id == user\.id\s*\)"
-        return bool(re.search(written, service.read_text("utf-8")))
+        return bool(re.search(rf"\b{model.cls}\.user_id == user\.id\s*\)", self._service(model)))
 
     def _is_owned(self, model: Model) -> bool:
         """Whether its service asks whose a row is, and not everybody reads it all the same."""
-        service = self.root / f"app/services/{model.singular}_service.py"
-        if not service.exists():
-            return False
         column, user = rf"\b{model.cls}\.user_id\b", r"\buser\.id\b"
-        asks = re.search(
-            rf"{column}\s*==\s*{user}|{user}\s*==\s*{column}", service.read_text("utf-8")
-        )
+        asks = re.search(rf"{column}\s*==\s*{user}|{user}\s*==\s*{column}", self._service(model))
         tests = self.files(model.names)["tests"]
         public = rf'\("GET", "[^"]*/{model.names.url}\b[^"]*", "anyone"\)'
         return bool(asks) and not (tests.exists() and re.search(public, tests.read_text("utf-8")))
+
+    def _service(self, model: Model) -> str:
+        path = self.root / f"app/services/{model.singular}_service.py"
+        return path.read_text("utf-8") if path.exists() else ""
 
     @cached_property
     def tables(self) -> set[str]:

@@ -3,6 +3,7 @@
 import ast
 import json
 import subprocess
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from app.cli.scaffold.kinds import RANGES
 from app.cli.scaffold.project import Model, Project
 from app.cli.scaffold.samples import member
 
+LINE = 100  # characters
 TEMPLATES = Path(__file__).parent / "templates"
 OWN_TEMPLATES = "templates/new"  # in the project: a file here takes the place of one of ours
 
@@ -48,7 +50,7 @@ def render(project: Project, entity: Entity) -> dict[Path, str]:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - Python is written, no HTML
     )
-    environment.filters |= {"quote": quote, "member": member}
+    environment.filters |= {"quote": quote, "member": member, "docstring": docstring}
     context = _context(project, entity)
     found = {}
     for name, path in project.files(entity.names).items():
@@ -59,6 +61,14 @@ def render(project: Project, entity: Entity) -> dict[Path, str]:
             where = f"{name}.py.jinja, line {line}" if line else f"{name}.py.jinja"
             raise CommandError(f"{where}: {error}. Mend the template.") from None
     return found
+
+
+def docstring(text: str, indent: int = 4) -> str:
+    """On one line if it fits."""
+    line = f'"""{text}"""'
+    if indent + len(line) > LINE:
+        line = "\n".join([*textwrap.wrap(f'"""{text}', LINE - indent - 3), '"""'])
+    return textwrap.indent(line, " " * indent)
 
 
 def quote(text: str) -> str:

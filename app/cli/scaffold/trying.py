@@ -72,7 +72,7 @@ def write_columns(description: str) -> None:
 
 
 def import_app() -> None:
-    importlib.import_module("app.main")
+    importlib.import_module("app.main").app.openapi()
 
 
 def run_tests(*arguments: str) -> None:

@@ -20,7 +20,6 @@ FOR_TESTS = ("fastapi.testclient", "pytest")  # what running tests imports
 UNUSED = ("bench", "evals", "faults", "fuzz")  # of the tests: nothing that is tried needs them
 FILES = ("alembic.ini", "pyproject.toml", "run.py", "requirements.txt")
 KEPT = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT")
-MEASURED = "COVERAGE_PROCESS_CONFIG"  # there when the tests measure what they run
 # The plugins of the fuzzer take half a second to load. What is imported already is no test.
 PYTEST = (
     *("-o", "addopts=", "-q", "--no-header", "--tb=short", "--maxfail=3", "-p", "no:cacheprovider"),
@@ -43,7 +42,7 @@ class Workshop:
     @property
     def environment(self) -> dict[str, str]:
         """Nothing of the developer's settings."""
-        return {name: os.environ[name] for name in os.environ if name in (*KEPT, MEASURED)} | {
+        return {name: os.environ[name] for name in os.environ if name in KEPT} | {
             "ENVIRONMENT": "test",
             "DATABASE_URL": "sqlite://",
             "PYTHONPATH": str(self.root),
@@ -107,7 +106,7 @@ class Workshop:
     def end(self) -> None:
         """What it has imported, it keeps: after a change of the copy, another one is needed."""
         if self.process:
-            self.process.terminate()
+            self.process.kill()
             self.process.communicate()
         self.process = None
 
@@ -158,8 +157,7 @@ class Workshop:
         return path
 
     def check_import(self) -> None:
-        self.tell("import")
-        self._hear_import()
+        self.trial()()
 
     def test(self, *arguments: str) -> None:
         self.trial(*arguments)()
