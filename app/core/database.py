@@ -16,6 +16,7 @@ from app.core.config import Settings, get_settings
 from app.core.db_errors import READ_ONLY, code_of
 from app.core.engines import make_engine
 from app.core.hop import close_at_end
+from app.core.retries import has_committed
 
 READING = ("GET", "HEAD", "OPTIONS")
 
@@ -42,6 +43,11 @@ def _explain_refused_write(context: ExceptionContext) -> None:
     error = context.sqlalchemy_exception
     if isinstance(error, DBAPIError) and code_of(error) in READ_ONLY:
         raise InvalidRequestError(MUST_NOT_WRITE) from error.orig
+
+
+def _note_commit(session: Session) -> None:
+    if not session.in_nested_transaction():
+        has_committed.set(True)
 
 
 class Database:
@@ -71,6 +77,8 @@ class Database:
             "close_resets_only": False,
         }
         self.writing = sessionmaker(self.engine, **options)
+        # Not of the engine: one listener on that costs every statement as much as its driver.
+        event.listen(self.writing, "after_commit", _note_commit)
         self.reading = sessionmaker(self.read_engine, class_=ReadSession, **options)
         if in_memory:  # the others refuse it themselves, and listening costs each statement
             event.listen(self.reading, "do_orm_execute", _refuse_dml)

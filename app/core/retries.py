@@ -3,14 +3,17 @@
 import random
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import TypeVar
 
 from app.core.db_errors import is_transient
-from app.core.engines import has_committed
 
 T = TypeVar("T")
 
 ATTEMPTS = 3
+
+# Whether what runs has committed: from then on it must not be run again.
+has_committed: ContextVar[bool] = ContextVar("has_committed", default=False)
 
 
 def run_with_retries(work: Callable[[], T], *, before_next: Callable[[], None] | None = None) -> T:
