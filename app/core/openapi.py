@@ -53,7 +53,7 @@ def describe(app: FastAPI) -> None:
 
 
 def _complete(document: Schema) -> None:
-    schemas = document["components"]["schemas"]
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")

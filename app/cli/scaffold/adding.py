@@ -30,7 +30,7 @@ def add_fields(
     if dry_run:
         print(changes.diff(), end="")
         return
-    trial = shop.trial(*(tests_of_both(addition) if tests else ()))
+    trial = shop.trial(addition.model.names.plural, tests_of_both(addition) if tests else ())
     from app.cli.scaffold.applying_columns import finish  # as in `new`, while it is tried
 
     finish(changes, addition, trial, migrates=migrates)

@@ -44,7 +44,7 @@ def copy_feature(
     if dry_run:
         print(changes.diff(), end="")
         return
-    trial = shop.trial(*(tests_of(names) if tests else ()))
+    trial = shop.trial(names.plural, tests_of(names) if tests else ())
     from app.cli.scaffold.applying import finish  # as in `new`, while it is tried
 
     finish(changes, tables, trial, migrates=migrates)

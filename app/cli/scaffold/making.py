@@ -45,7 +45,7 @@ def make_feature(
     if dry_run:
         print(changes.diff(), end="")
         return
-    trial = shop.trial(*(tests_of(entity.names) if tests else ()))
+    trial = shop.trial(entity.names.plural, tests_of(entity.names) if tests else ())
     # Only now, while it is tried: what asks the database takes most of a second to import.
     from app.cli.scaffold.applying import finish
 

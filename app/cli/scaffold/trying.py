@@ -71,8 +71,18 @@ def write_columns(description: str) -> None:
     altering.write_columns(columns.Columns(**json.loads(description)))
 
 
-def import_app() -> None:
-    importlib.import_module("app.main").app.openapi()
+def import_app(*features: str) -> None:
+    """And describe the routes of these; those of all would take a third of the time of `new`."""
+    from fastapi import FastAPI
+
+    from app.core.openapi import describe
+
+    importlib.import_module("app.main")
+    for plural in features:
+        app = FastAPI()
+        app.include_router(importlib.import_module(f"app.api.{plural}").router)
+        describe(app)
+        app.openapi()
 
 
 def run_tests(*arguments: str) -> None:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,21 +157,23 @@ class Workshop:
         return path
 
     def check_import(self) -> None:
-        self.trial()()
+        self.tell("import")
+        self._hear_import()
 
-    def test(self, *arguments: str) -> None:
-        self.trial(*arguments)()
-
-    def trial(self, *arguments: str) -> Callable[[], str]:
-        """Begin to run tests in the copy, on SQLite in memory; without any, to import the app.
+    def trial(self, plural: str, tests: Sequence[str]) -> Callable[[], str]:
+        """Begin to run tests of a feature in the copy, on SQLite in memory; without any, import it.
 
         What waits for the end of it, and tells how many passed, in a sentence.
         """
-        if not arguments:
-            self.tell("import")
+        if not tests:
+            self.tell("import", plural)
             return self._hear_import
-        self.tell("test", *PYTEST, *arguments)
+        self.tell("test", *PYTEST, *tests)
         return self._hear_tests
+
+    def test(self, *arguments: str) -> None:
+        self.tell("test", *PYTEST, *arguments)
+        self._hear_tests()
 
     def _hear_import(self) -> str:
         try:
