@@ -4,6 +4,7 @@ The run itself starts four servers and takes minutes: a contributor's job, and n
 """
 
 import json
+import re
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from app.cli.bench import PARTS, check_needs, server_url
 from app.cli.console import CommandError
 from app.cli.main import cli
+from app.cli.scaffold.timing import STEPS
 
 
 @pytest.fixture
@@ -56,6 +58,15 @@ def test_it_measures_on_postgresql_or_sqlite(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv("BENCH_DATABASE_URL", url)
         with pytest.raises(CommandError, match=said):
             server_url()
+
+
+@pytest.mark.slow
+def test_new_and_remove_are_timed_in_a_copy(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli(["bench", "scaffold", "--rounds", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "round 1 of 1"
+    for line, step in zip(lines[1:], STEPS, strict=True):
+        assert re.match(rf"{step} +\d+\.\d\d s  .* s of CPU", line)
 
 
 def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

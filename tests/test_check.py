@@ -28,7 +28,6 @@ from app.core.routing import APIRouter
 from app.main import create_app
 from app.models.user import User
 from tests import servers
-from tests.beside import beside
 from tests.factories import make_user
 from tests.mutations import ALONE, PATCHES, Patch, git, write_library
 from tests.recording import Recorder, is_narrowed
@@ -53,25 +52,36 @@ def places(answer: dict[str, Any]) -> set[Place]:
 
 
 @pytest.mark.thorough
-def test_this_tree_has_no_fault() -> None:
-    report = run(Tree(ROOT, Record()))
-    assert report.faults == []
-    assert report.silenced
+def test_this_tree_has_no_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli(["check"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(rf"✓ No faults by {len(RULES)} rules \(\d+ silenced with a reason\)", said)
+    assert all(name in said for name in ("user ", "order ", "Docs"))
 
 
 @pytest.mark.slow
-@beside
-def test_each_rule_names_what_breaks_it_and_nothing_else(folder: Path) -> None:
+def test_each_rule_names_what_breaks_it_and_nothing_else(tmp_path: Path) -> None:
     """All patches at once. What `new` has written, and no patch has touched, is not named."""
-    root = folder / "tree"
+    root = tmp_path / "tree"
     write_library(root)
     for each in PATCHES:
         each.apply(root)
     git(root, "add", "notes.txt")
     expected = {place for each in PATCHES for place in each.places(root)}
     assert places(judge(root, code=1)) == expected
+    told_line_by_line(root, expected)
     proved = {each.rule for each in (*PATCHES, *ALONE)} - {"R00", "R99"}
     assert proved == RULES.keys() - MEASURED
+
+
+def told_line_by_line(root: Path, faults: set[Place]) -> None:
+    """As a person reads it, and an editor's terminal makes links of."""
+    with servers.run(root, "check", ENVIRONMENT="test") as process:
+        assert process.end() == 1
+        said = process.output
+    for rule, file, line in faults:
+        assert f"{rule} {file}:{line} " in said
+    assert re.search(r"✗ \d+ faults\. --fix mends \d+ of them\. Why: python run\.py check", said)
 
 
 def test_what_keeps_the_app_from_starting_is_told_with_its_line(tmp_path: Path) -> None:

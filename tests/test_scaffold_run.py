@@ -31,10 +31,14 @@ COPIED = {"category", "comment", "order"}
 @pytest.fixture(autouse=True)
 def checkout_as_it_was() -> Iterator[None]:
     """All of it happens in copies: of the tree that the tests are in, nothing is touched."""
-    before = {path.name for path in ROOT.iterdir()}, Path(sys.executable).exists()
+
+    def state() -> tuple[set[str], bool]:
+        names = {path.name for path in ROOT.iterdir() if not path.name.startswith(".coverage")}
+        return names, Path(sys.executable).exists()
+
+    before = state()
     yield
-    after = {path.name for path in ROOT.iterdir()}, Path(sys.executable).exists()
-    assert after == before
+    assert state() == before
 
 
 class Tree:

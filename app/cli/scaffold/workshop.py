@@ -19,7 +19,10 @@ COPIED = ("app", "tests", "alembic", "templates")
 FOR_TESTS = ("fastapi.testclient", "pytest")  # what running tests imports
 UNUSED = ("bench", "evals", "faults", "fuzz")  # of the tests: nothing that is tried needs them
 FILES = ("alembic.ini", "pyproject.toml", "run.py", "requirements.txt")
-KEPT = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT")
+KEPT = (
+    *("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT"),
+    "COVERAGE_PROCESS_CONFIG",  # the tests of the project measure what runs here as well
+)
 # The plugins of the fuzzer take half a second to load. What is imported already is no test.
 PYTEST = (
     *("-o", "addopts=", "-q", "--no-header", "--tb=short", "--maxfail=3", "-p", "no:cacheprovider"),
@@ -106,7 +109,7 @@ class Workshop:
     def end(self) -> None:
         """What it has imported, it keeps: after a change of the copy, another one is needed."""
         if self.process:
-            self.process.kill()
+            self.process.terminate()  # and not by its own end, for which it would tidy up
             self.process.communicate()
         self.process = None
 
