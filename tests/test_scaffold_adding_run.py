@@ -193,6 +193,23 @@ def test_what_fails_changes_nothing(tree: Tree) -> None:
     assert (tree.files(), schema(tree)) == (files, before)
 
 
+def test_what_an_owned_row_refers_to_from_now_on_is_its_owners(tmp_path: Path) -> None:
+    tree = Tree(tmp_path, "")
+    tree.run("new", "folder", "name:str:80", "--owned", "--no-test")
+    tree.run("new", "memo", "title:str:200", "--owned", "--no-test")
+    tree.run("new", "sheet", "body:text", "folder:ref", "tabs:many:folders", "--owned", "--no-test")
+    for name in ("memo", "sheet"):
+        for words in (["other:ref:folder:optional"], ["up:ref:self:optional", "more:many:folders"]):
+            said = tree.run("add-field", name, *words)
+            assert "tests passed" in said
+            assert "!" not in said
+        tests = (tree.root / f"tests/test_{name}s.py").read_text("utf-8")
+        for relation in ("other", "up"):
+            assert f"def test_the_{relation}_of_another_is_refused(" in tests
+    for tool in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]):
+        subprocess.run([sys.executable, "-m", *tool], cwd=tree.root, check=True)
+
+
 @pytest.mark.skipif(
     not (ROOT / "app/models/category.py").exists(), reason="the examples were removed"
 )
