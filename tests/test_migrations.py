@@ -156,7 +156,7 @@ def test_what_a_migration_left_behind_is_passed_over_by_its_next_run(
     with own.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = %s", (last,))
     for _ in range(2):
-        with pytest.raises(DBAPIError, match="already exists"):
+        with pytest.raises(DBAPIError, match=r"already exists|Duplicate"):
             command.upgrade(config, "head")  # these tables may be anybody's
     with own.engine.begin() as connection:  # as while migrations run
         connection.exec_driver_sql("CREATE TABLE alembic_unfinished (id INT)")
