@@ -1,7 +1,5 @@
 """Moving what is finished into the tree, and its migration into the database; or neither."""
 
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
@@ -12,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.cli.console import CommandError, console
 from app.cli.scaffold.changes import Changes, tell
+from app.cli.scaffold.stopping import uninterrupted
 from app.cli.schema import connect, current, migrate, reason
 from app.core import database
 from app.core.config import ROOT, get_settings
@@ -23,22 +22,9 @@ def finish(changes: Changes, tables: set[str], trial: Callable[[], str], *, migr
     if migrates:
         check_database(tables)
     passed = trial()
-    with uninterrupted():
+    with uninterrupted():  # files and database change together
         said = apply(changes, tables, migrates=migrates)
         tell_all(changes, said, passed)
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Files and database change together: for the moment that it takes, Ctrl-C comes too late."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals do not come here, and cannot be set from here
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def tell_all(changes: Changes, said: str, passed: str) -> None:

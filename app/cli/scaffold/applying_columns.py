@@ -7,8 +7,9 @@ from sqlalchemy import Connection, inspect, text
 
 from app.cli.console import CommandError
 from app.cli.scaffold.addition import Addition
-from app.cli.scaffold.applying import apply, check_database, tell_all, uninterrupted
+from app.cli.scaffold.applying import apply, check_database, tell_all
 from app.cli.scaffold.changes import Changes
+from app.cli.scaffold.stopping import uninterrupted
 from app.cli.schema import connect
 from app.core import database
 from app.core.config import get_settings
