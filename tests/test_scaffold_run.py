@@ -161,14 +161,32 @@ def start(tree: Tree, *arguments: str) -> Process:
 def test_who_is_stopped_leaves_nothing_behind(tree: Tree) -> None:
     tree.run("migrate")
     files, schema = tree.files(), tree.schema()
-    for how in (signal.SIGINT, signal.SIGTERM):
+    for how in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         with start(tree, "new", "book", "title:str") as process:
             process.wait_for(lambda: any((each / "tests").exists() for each in workshops(tree)))
             process.popen.send_signal(how)
             assert process.end() != 0
-            assert "Files and database are as they were" in process.output
+            stopped = "Files and database are as they were" in process.output
+            assert stopped == (how is not signal.SIGKILL), process.output
         assert (tree.files(), tree.schema()) == (files, schema)
-        assert workshops(tree) == []
+        assert bool(workshops(tree)) == (how is signal.SIGKILL)
+    # What that left, the next one takes away.
+    with start(tree, "new", "book", "title:str", "--dry-run") as process:
+        assert process.end() == 0
+    assert workshops(tree) == []
+
+
+def test_of_two_at_once_the_second_waits_for_the_first(tree: Tree) -> None:
+    names = ("book", "shelf", "reader")
+    started = [
+        start(tree, "new", name, "owner:ref:users", "--no-migrate", "--no-test") for name in names
+    ]
+    for process in started:
+        with process:
+            assert process.end() == 0, process.output
+    assert sum("Waiting for its end" in each.output for each in started) == 2
+    tree.run("migrate")  # which two heads would stop
+    assert {"books", "shelves", "readers"} <= {name for name, _ in tree.schema()}
 
 
 def test_what_was_edited_is_not_removed_without_force(tree: Tree) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.cli.console import CommandError, explain
+from app.cli.scaffold.alone import alone
 from app.cli.scaffold.stopping import stoppable, uninterrupted
 
 TRYING = "app.cli.scaffold.trying"
@@ -213,8 +214,8 @@ class FailedError(Exception):
 def workshop(tree: Path, *, tests: bool = True) -> Iterator[Workshop]:
     """tests: whether to get ready for running tests, which takes a quarter of a second more."""
     try:
-        with stoppable():
-            folder = tempfile.TemporaryDirectory(prefix="new-", ignore_cleanup_errors=True)
+        with stoppable(), alone(tree) as prefix:
+            folder = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
             shop = Workshop(Path(folder.name).resolve(), tree, tests)
             try:
                 shop.begin()
