@@ -5,12 +5,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from alembic import context
+from alembic.ddl.mysql import MariaDBImpl, MySQLImpl
+from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.operations.ops import DropTableOp, ModifyTableOps
-from sqlalchemy import Connection, Enum, event, inspect, text
+from sqlalchemy import Connection, Dialect, Enum, String, event, inspect, text
 from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.functions import now
 
-from app.core.columns import UtcDateTime
+from app.core.columns import UtcDateTime, collated
 from app.core.config import get_settings
 from app.core.engines import make_engine
 from app.models import Base
@@ -39,6 +41,32 @@ def drop_tables_whole(migration: Any, revision: Any, directives: list[Any]) -> N
             for each in way.ops
             if not (isinstance(each, ModifyTableOps) and each.table_name in dropped)
         ]
+
+
+class KeepsCollation:
+    """Text in a column that is altered: what names no collation gets that of the database."""
+
+    dialect: Dialect
+
+    def alter_column(self, *names: str, **options: Any) -> None:
+        for each in ("type_", "existing_type"):
+            if isinstance(type_ := options.get(each), String) and not isinstance(type_, Enum):
+                options[each] = collated(type_, self.dialect.name)
+        super().alter_column(*names, **options)  # type: ignore[misc] - Alembic's
+
+
+class OnPostgreSQL(KeepsCollation, PostgresqlImpl):
+    """Alembic takes the newest class of a dialect."""
+
+    __dialect__ = "postgresql"
+
+
+class OnMySQL(KeepsCollation, MySQLImpl):
+    __dialect__ = "mysql"
+
+
+class OnMariaDB(KeepsCollation, MariaDBImpl):
+    __dialect__ = "mariadb"
 
 
 def configure(**options: Any) -> None:
