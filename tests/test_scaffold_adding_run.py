@@ -194,6 +194,18 @@ def test_what_fails_changes_nothing(tree: Tree) -> None:
     before = schema(tree)
     tree.run("add-field", "book", "pages:int=1", "--no-test", code=1)
     assert (tree.files(), schema(tree)) == (files, before)
+    # So does that of a new feature, behind its first table.
+    fails(tree.root / "alembic/script.py.mako")
+    files = tree.files()
+    said = tree.run("new", "novel", "title:str", "books:many", "--no-test", code=1)
+    assert "The migration fails" in said
+    assert (tree.files(), schema(tree)) == (files, before)
+
+
+def fails(template: Path) -> None:
+    """Let the migrations from now on end in what no database takes."""
+    end = "\n    op.execute('fail')\n\n\ndef downgrade"
+    template.write_text(template.read_text("utf-8").replace("\n\n\ndef downgrade", end), "utf-8")
 
 
 def test_what_an_owned_row_refers_to_from_now_on_is_its_owners(tmp_path: Path) -> None:
