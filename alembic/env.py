@@ -5,12 +5,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from alembic import context
+from alembic.ddl.mysql import MariaDBImpl, MySQLImpl
+from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.operations.ops import DropTableOp, ModifyTableOps
-from sqlalchemy import Connection, Enum, event, inspect, text
+from sqlalchemy import Connection, Dialect, Enum, String, event, inspect, text
 from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.functions import now
 
-from app.core.columns import UtcDateTime
+from app.core.columns import UtcDateTime, collated
 from app.core.config import get_settings
 from app.core.engines import make_engine
 from app.models import Base
@@ -39,6 +41,32 @@ def drop_tables_whole(migration: Any, revision: Any, directives: list[Any]) -> N
             for each in way.ops
             if not (isinstance(each, ModifyTableOps) and each.table_name in dropped)
         ]
+
+
+class KeepsCollation:
+    """Text in a column that is altered: what names no collation gets that of the database."""
+
+    dialect: Dialect
+
+    def alter_column(self, *names: str, **options: Any) -> None:
+        for each in ("type_", "existing_type"):
+            if isinstance(type_ := options.get(each), String) and not isinstance(type_, Enum):
+                options[each] = collated(type_, self.dialect.name)
+        super().alter_column(*names, **options)  # type: ignore[misc] - Alembic's
+
+
+class OnPostgreSQL(KeepsCollation, PostgresqlImpl):
+    """Alembic takes the newest class of a dialect."""
+
+    __dialect__ = "postgresql"
+
+
+class OnMySQL(KeepsCollation, MySQLImpl):
+    __dialect__ = "mysql"
+
+
+class OnMariaDB(KeepsCollation, MariaDBImpl):
+    __dialect__ = "mariadb"
 
 
 def configure(**options: Any) -> None:
@@ -119,10 +147,14 @@ class Resumption:
         try:
             cursor.execute(statement, parameters)
         except self.connection.dialect.loaded_dbapi.Error as error:
-            if not self.repeats or error.args[0] not in self.DONE:
+            if not self.repeats or not self.is_done(*error.args):
                 raise
         self.changed = True
         return True
+
+    def is_done(self, number: int, said: str) -> bool:
+        """MariaDB has no number for a foreign key that is there: the table cannot be made, 121."""
+        return number in self.DONE or (number == 1005 and "errno: 121" in said)
 
     def step_done(self, **_: Any) -> None:
         self.repeats = self.changed = False

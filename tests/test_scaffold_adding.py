@@ -1,5 +1,6 @@
 """`add-field`, in text: what it writes into living features, and what it refuses."""
 
+import ast
 import difflib
 import io
 import shutil
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from app.cli.console import CommandError
+from app.cli.scaffold.adding import remarks
 from app.cli.scaffold.addition import Addition, read_addition
 from app.cli.scaffold.building import Building
 from app.cli.scaffold.describing import describe
@@ -35,6 +37,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / "app" / name).mkdir()
     new(root, "shelf", ["name:str:100:unique"])
     new(root, "book", BOOK)
+    new(root, "folder", ["name:str:80"], owned=True)
     return root
 
 
@@ -54,9 +57,12 @@ def read(tree: Path, name: str, *fields: str) -> Addition:
     return read_addition(Project(tree), name, list(fields))
 
 
-def add(tree: Path, name: str, *fields: str) -> None:
+def add(tree: Path, name: str, *fields: str) -> list[str]:
+    """What it remarks on."""
     addition = read(tree, name, *fields)
-    Building(addition, values_of(addition), Workshop(tree, tree)).write()
+    building = Building(addition, values_of(addition), Workshop(tree, tree))
+    building.write()
+    return remarks(addition, building)
 
 
 def texts(tree: Path) -> dict[str, str]:
@@ -93,6 +99,19 @@ CASES: list[tuple[list[str], list[str], dict[str, Any]]] = [
         ["other:ref:shelf:optional", "parent:ref:self:optional", "readers:many:users"],
         {"soft_delete": True, "uuid": True, "write": "staff"},
     ),
+    (["title:str:200"], ["folder:ref:optional", "pages:int=0"], {"owned": True}),
+    (
+        ["title:str:200:optional", "folder:ref", "shelf:ref"],
+        ["other:ref:folder:optional", "parent:ref:self:optional", "color:ref:shelf:optional"],
+        {"owned": True, "uuid": True},
+    ),
+    (["title:str:200", "folder:ref"], ["others:many:folders"], {"owned": True}),
+    (
+        ["title:str:200", "readers:many:users"],
+        ["others:many:folders", "folder:ref:optional"],
+        {"owned": True},
+    ),
+    (["title:str:200"], ["others:many:folders", "parent:ref:self:optional"], {"owned": True}),
 ]
 
 
@@ -256,6 +275,51 @@ def test_a_file_without_the_expected_form_is_named(tree: Path, refusal: Callable
             said = refusal("isbn:str:13:optional")
             assert said.startswith(f"{name}: looked for "), said
         path.write_text(text, "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "changed", "unfit"),
+    [
+        ("**data.model_dump()))", "title=data.title))", ["create_novel"]),
+        ("data.changes()", "told(data)", ["update_novel"]),
+        ("novel = get_or_404", "row = get_or_404", ["replace_novel", "update_novel"]),
+        ("data.model_dump())", "dict(data.model_dump()))", []),
+    ],
+)
+def test_where_nobody_asks_whose_it_is_that_is_told(
+    tree: Path, old: str, changed: str, unfit: list[str]
+) -> None:
+    new(tree, "novel", ["title:str:200"], owned=True)
+    path = tree / "app/services/novel_service.py"
+    path.write_text(path.read_text("utf-8").replace(old, changed), "utf-8")
+    said = add(tree, "novel", "folder:ref:optional")
+    service = methods(path)
+    for name in ("create_novel", "replace_novel", "update_novel"):
+        assert ("_only_own(" in service[name]) == (name not in unfit)
+    assert [f"let {' and '.join(unfit)} ask" in line for line in said] == ([True] if unfit else [])
+    tests = (tree / "tests/test_novels.py").read_text("utf-8")
+    assert ("test_the_folder_of_another_is_refused" in tests) == (not unfit)
+    assert "folder_id=make_folder(user_id=user.id).id" in tests
+
+
+def methods(path: Path) -> dict[str, str]:
+    """The methods of the first class of a module."""
+    tree = ast.parse(path.read_text("utf-8"))
+    (service,) = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    return {
+        node.name: ast.unparse(node) for node in service.body if isinstance(node, ast.FunctionDef)
+    }
+
+
+def test_who_asks_in_another_way_is_left_alone(tree: Path) -> None:
+    new(tree, "novel", ["title:str:200", "folder:ref:optional"], owned=True)
+    path = tree / "app/services/novel_service.py"
+    text = path.read_text("utf-8").replace("    return values\n", "    return dict(values)\n")
+    path.write_text(text, "utf-8")
+    (said,) = add(tree, "novel", "other:ref:folder:optional")
+    assert "NovelService takes another user's other" in said
+    assert 'field="other_id")' in said
+    assert path.read_text("utf-8") == text
 
 
 def test_a_value_is_written_as_all_databases_read_it(tree: Path) -> None:

@@ -171,6 +171,9 @@ def test_every_kind_of_field_on_a_table_with_rows(tree: Tree) -> None:
     assert [row["title"] for row in rows(tree)] == ["T0", "T1", "T2"]
     tree.run("migrate")
     assert rows(tree)[0] | VALUES == rows(tree)[0]
+    if tree.url.startswith("mysql"):
+        cut_short = ("tests/test_migrations.py", "-k", "left_behind", "-p", "no:cacheprovider")
+        assert "1 passed" in tree.run("test", "--database", tree.url, *cut_short)
     tree.run("remove", "book", "--force")
     assert "books" not in schema(tree)
 
@@ -191,6 +194,35 @@ def test_what_fails_changes_nothing(tree: Tree) -> None:
     before = schema(tree)
     tree.run("add-field", "book", "pages:int=1", "--no-test", code=1)
     assert (tree.files(), schema(tree)) == (files, before)
+    # So does that of a new feature, behind its first table.
+    fails(tree.root / "alembic/script.py.mako")
+    files = tree.files()
+    said = tree.run("new", "novel", "title:str", "books:many", "--no-test", code=1)
+    assert "The migration fails" in said
+    assert (tree.files(), schema(tree)) == (files, before)
+
+
+def fails(template: Path) -> None:
+    """Let the migrations from now on end in what no database takes."""
+    end = "\n    op.execute('fail')\n\n\ndef downgrade"
+    template.write_text(template.read_text("utf-8").replace("\n\n\ndef downgrade", end), "utf-8")
+
+
+def test_what_an_owned_row_refers_to_from_now_on_is_its_owners(tmp_path: Path) -> None:
+    tree = Tree(tmp_path, "")
+    tree.run("new", "folder", "name:str:80", "--owned", "--no-test")
+    tree.run("new", "memo", "title:str:200", "--owned", "--no-test")
+    tree.run("new", "sheet", "body:text", "folder:ref", "tabs:many:folders", "--owned", "--no-test")
+    for name in ("memo", "sheet"):
+        for words in (["other:ref:folder:optional"], ["up:ref:self:optional", "more:many:folders"]):
+            said = tree.run("add-field", name, *words)
+            assert "tests passed" in said
+            assert "!" not in said
+        tests = (tree.root / f"tests/test_{name}s.py").read_text("utf-8")
+        for relation in ("other", "up"):
+            assert f"def test_the_{relation}_of_another_is_refused(" in tests
+    for tool in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]):
+        subprocess.run([sys.executable, "-m", *tool], cwd=tree.root, check=True)
 
 
 @pytest.mark.skipif(

@@ -5,6 +5,7 @@ Minutes: `python run.py test --slow` runs them.
 
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from app.cli.scaffold.features import dependents, features, find_feature, shippe
 from app.cli.scaffold.project import Project
 from app.cli.testing import prepare
 from app.core.config import ROOT
-from tests.servers import copy_tree, environment
+from tests.servers import Process, copy_tree, environment, run
 
 BOOK = ["title:str:200:unique", "price:decimal:10.2", "stock:int=0", "writer:ref:users:optional"]
 pytestmark = pytest.mark.slow
@@ -146,6 +147,50 @@ def test_a_migration_that_fails_changes_nothing(tree: Tree) -> None:
     said = tree.run("new", "book", "title:str", "--no-test", code=1)
     assert "The database has a table books that no model knows." in said
     assert (tree.files(), tree.schema()) == (files, schema)
+
+
+def workshops(tree: Tree) -> list[Path]:
+    return list((tree.root.parent / "temporary").glob("new-*"))
+
+
+def start(tree: Tree, *arguments: str) -> Process:
+    """A command whose temporary files have a folder of their own."""
+    temporary = tree.root.parent / "temporary"
+    temporary.mkdir(exist_ok=True)
+    url = f"sqlite:///{tree.database}"
+    return run(tree.root, *arguments, DATABASE_URL=url, SECRET_KEY="s" * 32, TMPDIR=str(temporary))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals")
+def test_who_is_stopped_leaves_nothing_behind(tree: Tree) -> None:
+    tree.run("migrate")
+    files, schema = tree.files(), tree.schema()
+    for how in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        with start(tree, "new", "book", "title:str") as process:
+            process.wait_for(lambda: any((each / "tests").exists() for each in workshops(tree)))
+            process.popen.send_signal(how)
+            assert process.end() != 0
+            stopped = "Files and database are as they were" in process.output
+            assert stopped == (how is not signal.SIGKILL), process.output
+        assert (tree.files(), tree.schema()) == (files, schema)
+        assert bool(workshops(tree)) == (how is signal.SIGKILL)
+    # What that left, the next one takes away.
+    with start(tree, "new", "book", "title:str", "--dry-run") as process:
+        assert process.end() == 0
+    assert workshops(tree) == []
+
+
+def test_of_two_at_once_the_second_waits_for_the_first(tree: Tree) -> None:
+    names = ("book", "shelf", "reader")
+    started = [
+        start(tree, "new", name, "owner:ref:users", "--no-migrate", "--no-test") for name in names
+    ]
+    for process in started:
+        with process:
+            assert process.end() == 0, process.output
+    assert sum("Waiting for its end" in each.output for each in started) == 2
+    tree.run("migrate")  # which two heads would stop
+    assert {"books", "shelves", "readers"} <= {name for name, _ in tree.schema()}
 
 
 def test_what_was_edited_is_not_removed_without_force(tree: Tree) -> None:

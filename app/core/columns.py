@@ -4,6 +4,7 @@ Models and migrations name plain types (`String(50)`, `DateTime(timezone=True)`)
 spells them is settled here, once, when the DDL is compiled.
 """
 
+from copy import copy
 from datetime import UTC, datetime
 from typing import Any
 
@@ -48,8 +49,15 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 def _collate(spelling: str, collation: str, options: dict[str, Any]) -> str:
     """Add `collation` to the type of a column, and nowhere else: a cast does not take one."""
-    in_column = isinstance(options.get("type_expression"), Column)
+    in_column = isinstance(options.get("type_expression"), Column) and "COLLATE" not in spelling
     return f"{spelling} {collation}" if in_column else spelling
+
+
+def collated(type_: String, dialect: str) -> String:
+    """The type with its collation, for a column that is altered: it is not known as one there."""
+    found = copy(type_)
+    found.collation = type_.collation or ("C" if dialect == "postgresql" else "utf8mb4_bin")
+    return found
 
 
 # Text is unique and sorted by code point: "u" is not "ú", and all databases agree.
@@ -70,7 +78,8 @@ for _type, _visit in ((String, "visit_string"), (Text, "visit_text"), (Enum, "vi
 @compiles(Text, "mysql", "mariadb")
 def _long_text(type_: Text, compiler: Any, **options: Any) -> str:
     # MySQL's TEXT ends at 64 KiB, which is no more than 16,000 characters.
-    return _collate("LONGTEXT", "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", options)
+    spelling = compiler.visit_LONGTEXT(type_, **options)
+    return _collate(spelling, "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", options)
 
 
 @compiles(DateTime, "mysql", "mariadb")

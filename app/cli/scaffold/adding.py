@@ -6,7 +6,6 @@ from app.cli.console import console
 from app.cli.scaffold.addition import Addition, read_addition
 from app.cli.scaffold.building import Building
 from app.cli.scaffold.filling import values_of
-from app.cli.scaffold.grafting_schemas import Schemas
 from app.cli.scaffold.making import tests_of
 from app.cli.scaffold.project import Project
 from app.cli.scaffold.workshop import Workshop
@@ -34,7 +33,7 @@ def add_fields(
     from app.cli.scaffold.applying_columns import finish  # as in `new`, while it is tried
 
     finish(changes, addition, trial, migrates=migrates)
-    for line in remarks(addition, building.schemas):
+    for line in remarks(addition, building):
         console.print(f"[yellow]![/] {line}", soft_wrap=True)
     names = ", ".join(each.field.name for each in addition.entity.attributes)
     total = time.perf_counter() - started
@@ -49,9 +48,9 @@ def tests_of_both(addition: Addition) -> list[str]:
     return [*files, "-k", " or ".join([chosen, *beside, "match_the_models"])]
 
 
-def remarks(addition: Addition, schemas: Schemas) -> list[str]:
+def remarks(addition: Addition, building: Building) -> list[str]:
     """What a person may have expected otherwise."""
-    cls = addition.model.cls
+    cls, schemas = addition.model.cls, building.schemas
     found = []
     if not schemas.create and not schemas.update:
         found.append(f"No method of {cls}Service takes it: it is only read.")
@@ -59,10 +58,12 @@ def remarks(addition: Addition, schemas: Schemas) -> list[str]:
         found.append(
             f"{cls}Service has no update_{addition.model.singular}: it stays as it was sent."
         )
+    methods = " and ".join(building.unguarded)
     found += [
-        f"{cls}Service takes another user's {each.relation}: ask for one's own with get_all(db, "
-        f'{each.target_cls}, ..., {each.target_cls}.user_id == user.id, field="{each.name}").'
-        for each in addition.entity.relations
-        if addition.entity.owned and (each.target is None or each.target.owned)
+        f"{cls}Service takes another user's {each.relation}: let {methods} ask for one's own with "
+        f"get_all(db, {each.target_cls}, ..., {each.target_cls}.user_id == user.id, "
+        f'field="{each.name}").'
+        for each in addition.entity.refs
+        if each.guarded and methods
     ]
     return found

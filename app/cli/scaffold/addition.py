@@ -9,7 +9,7 @@ from pathlib import Path
 from app.cli.console import CommandError
 from app.cli.scaffold import kinds
 from app.cli.scaffold.attribute import Attribute
-from app.cli.scaffold.describing import find_target
+from app.cli.scaffold.describing import find_target, is_guarded
 from app.cli.scaffold.entity import Entity
 from app.cli.scaffold.features import Feature, find_feature, imported
 from app.cli.scaffold.fields import Field, parse_fields
@@ -72,9 +72,16 @@ def read_addition(project: Project, typed: str, fields: list[str]) -> Addition:
             _check(project, feature.model, attribute)
             new.append(attribute)
     model = feature.model
-    write, owned = _write(project, model), model.private
-    soft_delete = "SoftDeleteMixin" in model.bases
-    entity = Entity(model.names, tuple(new), write, owned, soft_delete, model.has_uuid)
+    tests = project.files(model.names)["tests"].read_text("utf-8")
+    entity = Entity(
+        model.names,
+        tuple(new),
+        _write(model, tests),
+        owned=model.private,
+        soft_delete="SoftDeleteMixin" in model.bases,
+        uuid=model.has_uuid,
+        sends_own=bool(re.search(rf"def new_{model.singular}\(\s*user\b", tests)),
+    )
     words = dict(zip((each.name for each in parsed), fields, strict=True))
     return Addition(project, feature, entity, tuple(there), words, tuple(_keys(project, model)))
 
@@ -97,9 +104,8 @@ def _find(project: Project, typed: str) -> Feature:
         raise
 
 
-def _write(project: Project, model: Model) -> str:
+def _write(model: Model, tests: str) -> str:
     """Who may write, as the ACCESS rows of its tests say."""
-    tests = project.files(model.names)["tests"].read_text("utf-8")
     found = re.search(rf'\("POST", "/{model.names.url}", "(\w+)"\)', tests)
     return found[1] if found else "user"
 
@@ -115,7 +121,10 @@ def _attributes(project: Project, model: Model, fields: tuple[Field, ...]) -> tu
         kinds.check_numbers(field)
         linked = field.type in ("ref", "many")
         target = find_target(project, model.names, field) if linked else None
-        plain.append(Attribute(field, model.names, target, own_uuid=model.has_uuid))
+        guarded = is_guarded(field, target, model.private)
+        plain.append(
+            Attribute(field, model.names, target, own_uuid=model.has_uuid, guarded=guarded)
+        )
         if field.default is not None:
             kinds.read_default(field, model.names.words)
     tables += [each.table for each in plain if each.is_ref]

@@ -1,20 +1,22 @@
 """Moving what is finished into the tree, and its migration into the database; or neither."""
 
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, inspect
 from sqlalchemy.exc import DBAPIError
 
 from app.cli.console import CommandError, console
 from app.cli.scaffold.changes import Changes, tell
+from app.cli.scaffold.stopping import uninterrupted
 from app.cli.schema import connect, current, migrate, reason
 from app.core import database
 from app.core.config import ROOT, get_settings
+
+UNFINISHED = "alembic_unfinished"  # see alembic/env.py
 
 
 def finish(changes: Changes, tables: set[str], trial: Callable[[], str], *, migrates: bool) -> None:
@@ -23,22 +25,9 @@ def finish(changes: Changes, tables: set[str], trial: Callable[[], str], *, migr
     if migrates:
         check_database(tables)
     passed = trial()
-    with uninterrupted():
+    with uninterrupted():  # files and database change together
         said = apply(changes, tables, migrates=migrates)
         tell_all(changes, said, passed)
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Files and database change together: for the moment that it takes, Ctrl-C comes too late."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals do not come here, and cannot be set from here
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def tell_all(changes: Changes, said: str, passed: str) -> None:
@@ -77,11 +66,13 @@ def apply(changes: Changes, tables: set[str], *, migrates: bool) -> str:
 @contextmanager
 def migrated(tables: set[str]) -> Iterator[str]:
     """The database at the newest schema, and back where it was if the block fails."""
-    before = current() or "base"
+    before, marked = current() or "base", _is_marked()
     try:
         said = migrate()
     except Exception as error:
         _drop(tables)  # MySQL keeps the half of a migration that went well
+        if not marked and _is_marked() and _is_newest_missing():
+            _drop({UNFINISHED})  # the half of another one, which the next run goes on with, stays
         if isinstance(error, DBAPIError):
             raise CommandError(f"The migration fails: {reason(error)}.") from None
         raise
@@ -93,6 +84,17 @@ def migrated(tables: set[str]) -> Iterator[str]:
         config.attributes["url"] = url.render_as_string(hide_password=False)
         command.downgrade(config, before)
         raise
+
+
+def _is_marked() -> bool:
+    return inspect(database.database.engine).has_table(UNFINISHED)
+
+
+def _is_newest_missing() -> bool:
+    """Whether all migrations have run but the one that is new: that is the one that failed."""
+    script = ScriptDirectory.from_config(Config(str(ROOT / "alembic.ini")))
+    (newest,) = script.get_revisions("head")
+    return current() == (newest.down_revision or "")
 
 
 def _drop(tables: set[str]) -> None:

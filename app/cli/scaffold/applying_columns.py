@@ -7,13 +7,12 @@ from sqlalchemy import Connection, inspect, text
 
 from app.cli.console import CommandError
 from app.cli.scaffold.addition import Addition
-from app.cli.scaffold.applying import apply, check_database, tell_all, uninterrupted
+from app.cli.scaffold.applying import apply, check_database, tell_all
 from app.cli.scaffold.changes import Changes
+from app.cli.scaffold.stopping import uninterrupted
 from app.cli.schema import connect
 from app.core import database
 from app.core.config import get_settings
-
-UNFINISHED = "alembic_unfinished"  # see alembic/env.py
 
 
 def columns_of(addition: Addition) -> list[str]:
@@ -70,16 +69,12 @@ def apply_columns(changes: Changes, addition: Addition, *, migrates: bool) -> st
 def _undone(table: str, columns: set[str]) -> Iterator[None]:
     """MySQL keeps the half of a migration that went well: take that away if the block fails."""
     engine = database.database.engine
-    unfinished = inspect(engine).has_table(UNFINISHED)
     try:
         yield
     except BaseException:
         if engine.dialect.name in ("mysql", "mariadb"):
             with engine.begin() as connection:
                 _drop(connection, table, _columns(connection, table) & columns)
-                if not unfinished:
-                    # check: R50 because a name is no parameter, and this one stands above
-                    connection.execute(text(f"DROP TABLE IF EXISTS {UNFINISHED}"))
         raise
 
 

@@ -60,6 +60,7 @@ class Building:
     def __init__(self, addition: Addition, values: dict[str, Any], shop: Workshop) -> None:
         self.addition, self.values, self.shop = addition, values, shop
         self.schemas = Schemas()
+        self.unguarded: list[str] = []  # methods that do not ask whose it is what a row refers to
         of = f"tests.test_{addition.model.table}"
         self.project = Factories(addition.project.root, of=of)
         self.donors = self._render(addition.entity)
@@ -120,7 +121,9 @@ class Building:
         self._save("model", model.result())
         self._write_sides()
         self._save("schemas", graft.result())
-        graft_service(service, addition, self._plain_service(), bool(schemas.create))
+        self.unguarded = graft_service(
+            service, addition, self._plain_service(), bool(schemas.create)
+        )
         self._save("service", service.result())
         self._write_tests(answers)
         if addition.asked:
@@ -170,7 +173,7 @@ class Building:
 
     def _write_tests(self, answers: list[set[str]]) -> None:
         graft = self._graft("tests")
-        graft_tests(graft, self.addition, self.project.missing)
+        graft_tests(graft, self.addition, self.project.missing, asked=not self.unguarded)
         self._save("tests", graft.result())
         if self.addition.asked:
             path = _home(self.project.root, self._factory_module())

@@ -53,12 +53,17 @@ def _attributes(
         table = Attribute(field, names, target).table
         linked = field.type in ("ref", "many")
         several = field.type == "ref" and tables.count(table) > 1
-        guarded = linked and owned and (target is None or target.owned)
+        guarded = is_guarded(field, target, owned)
         attributes.append(
             Attribute(field, names, target, table not in known, uuid, guarded, several)
         )
         known |= {table} if linked else set()
     return tuple(attributes)
+
+
+def is_guarded(field: Field, target: Model | None, owned: bool) -> bool:
+    """Whether an owned row may refer by it to rows of the same owner only."""
+    return owned and field.type in ("ref", "many") and (target is None or target.owned)
 
 
 def find_target(project: Project, names: Names, field: Field) -> Model | None:

@@ -22,6 +22,7 @@ class Entity:
     owned: bool = False
     soft_delete: bool = False
     uuid: bool = False
+    sends_own: bool = False  # what is sent at least refers to rows of the user, by other fields
 
     @property
     def level(self) -> str:

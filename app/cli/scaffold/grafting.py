@@ -14,7 +14,7 @@ from libcst import matchers as m
 from app.cli.console import CommandError
 
 Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
-Part = TypeVar("Part", cst.Element, cst.Arg, cst.DictElement)
+Part = TypeVar("Part", cst.Element, cst.Arg, cst.DictElement, cst.Param)
 
 
 class Graft:

@@ -20,13 +20,15 @@ OF_KINDS = {
 }
 
 
-def is_wanted(addition: Addition, name: str, generated: bool) -> bool:
+def is_wanted(addition: Addition, name: str, generated: bool, asked: bool) -> bool:
+    """asked: the service asks whose it is what a row refers to."""
     names, found = addition.model.names, set(OF_KINDS) if generated else set[str]()
     found.add(f"test_update_{names.singular}" if generated else "")
     for each in addition.entity.attributes:
         found |= {f"test_the_{each.name}_is_taken_once", f"test_filter_by_{each.relation}"}
         found |= {f"test_of_ten_with_one_{each.name}_one_is_made"}
         found |= {f"test_an_unknown_{each.relation}_is_refused"}
+        found |= {f"test_the_{each.relation}_of_another_is_refused"} if asked else set()
         found |= {f"test_an_unknown_one_of_the_{each.relation}_is_refused"}
         found |= {f"test_{each.relation}_of_{names.article}_{names.singular}"}
         found |= {f"test_a_{names.singular}_stays_without_its_{each.relation}"}
@@ -100,7 +102,7 @@ _FAMILIES = (
     r"test_the_\w+_is_taken_once",
     r"test_filter_by_",
     _OF_MANY,
-    r"test_an_unknown_|test_a_\w+_(stays|goes)_with",
+    r"test_an_unknown_(?!one_of_the_)|test_the_\w+_of_another_is|test_a_\w+_(stays|goes)_with",
 )
 
 

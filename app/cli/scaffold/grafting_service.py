@@ -9,6 +9,7 @@ from libcst import matchers as m
 from app.cli.console import CommandError
 from app.cli.scaffold.addition import Addition
 from app.cli.scaffold.grafting import Graft, find, same, woven
+from app.cli.scaffold.grafting_owned import OWN, asking, guard, is_helper, lengthen
 
 METHODS = (
     "list_{0.plural}",
@@ -19,12 +20,19 @@ METHODS = (
 )
 
 
-def graft_service(graft: Graft, addition: Addition, plain: Graft | None, creates: bool) -> None:
-    """plain: what `new` writes for a feature like this one that has nothing `many`."""
+def graft_service(
+    graft: Graft, addition: Addition, plain: Graft | None, creates: bool
+) -> list[str]:
+    """The methods that take another user's rows, because they are of another form.
+
+    plain: what `new` writes for a feature like this one that has nothing `many`.
+    """
     if addition.entity.columns and creates:
         _pass_on(graft, addition)
     if plain is not None:
         _weave(graft, addition, plain)
+    guarded = any(each.guarded for each in addition.entity.refs)
+    return guard(graft, addition) if guarded else []
 
 
 def _pass_on(graft: Graft, addition: Addition) -> None:
@@ -76,14 +84,7 @@ def _with_keywords(call: cst.Call, given: dict[str, str]) -> cst.Call:
 
 def _weave(graft: Graft, addition: Addition, plain: Graft) -> None:
     """What an answer shows besides the row, and rows in the place of the ids that were sent."""
-    helper = next(
-        (
-            each
-            for each in graft.body
-            if re.fullmatch(r"_with_\w+", getattr(getattr(each, "name", None), "value", ""))
-        ),
-        None,
-    )
+    helper = next(filter(is_helper, graft.body), None)
     shown = graft.find("SHOWN")
     if helper is not None and shown is not None:
         _one_more(graft, addition, helper, shown)
@@ -91,16 +92,19 @@ def _weave(graft: Graft, addition: Addition, plain: Graft) -> None:
     service = graft.need(f"{addition.model.cls}Service")
     given = graft.given(f"{addition.model.cls}Service")
     before = plain.need(f"{addition.model.cls}Service")
-    body = list(service.body.body)
+    body, singular = list(service.body.body), addition.model.singular
     for form in METHODS:
         name = form.format(addition.model.names)
         old, usual = find(body, name), find(before.body.body, name)
+        new = find(given.body.body, name)
+        if graft.find(OWN) is not None:
+            usual, new = (asking(each, singular) or each for each in (usual, new))
         if old is None or not same(old, usual):
             raise CommandError(
                 f"{graft.shown}: looked for {name} as `new` writes it, to weave in "
                 f"{addition.entity.manys[0].relation}. It is another one: do it by hand."
             )
-        new = find(given.body.body, name).with_changes(leading_lines=old.leading_lines)
+        new = new.with_changes(leading_lines=old.leading_lines)
         graft.take(new)
         body[body.index(old)] = new
     graft.replace(service, service.with_changes(body=service.body.with_changes(body=body)))
@@ -109,15 +113,6 @@ def _weave(graft: Graft, addition: Addition, plain: Graft) -> None:
 
 
 def _one_more(graft: Graft, addition: Addition, helper: Any, shown: Any) -> None:
-    given: Any
-    (given,) = [each for each in graft.donor.body if m.matches(each, _HELPER)]
-    blocks = [each for each in given.body.body if isinstance(each, cst.If)]
-    body = list(helper.body.body)
-    places = [i for i, each in enumerate(body) if isinstance(each, cst.If)]
-    place = places[-1] + 1 if places else len(body) - 1
-    graft.take(*blocks)
-    body[place:place] = blocks
-    graft.replace(helper, helper.with_changes(body=helper.body.with_changes(body=body)))
     value, new = shown.body[0].value, graft.given("SHOWN").body[0].value
     graft.take(new)
     elements = list(value.elements)
@@ -125,9 +120,25 @@ def _one_more(graft: Graft, addition: Addition, helper: Any, shown: Any) -> None
         elements = [elements[0].with_changes(comma=cst.MaybeSentinel.DEFAULT)]
     longer = value.with_changes(elements=woven(elements, new.elements))
     graft.replace(shown, shown.deep_replace(value, longer))
+    given = next(filter(is_helper, graft.donor.body))
+    known = [each.name.value for each in helper.params.params]
+    if any(each.guarded for each in addition.entity.manys) and "user" not in known:
+        helper = _told_the_user(graft, helper, given)
+    lengthen(graft, helper, given)
 
 
-_HELPER = m.FunctionDef(name=m.Name(value=m.MatchRegex(r"_with_\w+")))
+def _told_the_user(graft: Graft, helper: Any, given: Any) -> Any:
+    """The helper, which asks whose rows they are from now on."""
+    name, user = helper.name.value, given.params.params[1]
+    graft.take(user)
+    params = helper.params.with_changes(params=woven(helper.params.params, [user], 1))
+    graft.replace(helper, helper.with_changes(params=params))
+
+    def tell(call: Any, _: Any) -> Any:
+        return call.with_changes(args=woven(call.args, [cst.Arg(cst.Name("user"))], 1))
+
+    graft.body = [m.replace(each, m.Call(func=m.Name(name)), tell) for each in graft.body]
+    return graft.need(name)
 
 
 # --- Router ------------------------------------------------------------------------------------

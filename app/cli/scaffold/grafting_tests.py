@@ -17,8 +17,10 @@ from app.cli.scaffold.grafting_new_tests import add_test, is_wanted
 TEST = m.FunctionDef()
 
 
-def graft_tests(graft: Graft, addition: Addition, missing: set[str]) -> None:
-    """missing: factories of what the fields refer to that these tests cannot have."""
+def graft_tests(graft: Graft, addition: Addition, missing: set[str], *, asked: bool) -> None:
+    """missing: factories of what the fields refer to that these tests cannot have.
+    asked: the service asks whose it is what a row refers to.
+    """
     names = addition.model.names
     generated = graft.find(f"three_{names.plural}") is not None
     if generated:
@@ -28,7 +30,7 @@ def graft_tests(graft: Graft, addition: Addition, missing: set[str]) -> None:
         old = graft.find(name)
         if isinstance(node, cst.FunctionDef) and isinstance(old, cst.FunctionDef):
             graft.replace(old, _longer(graft, addition, old, node))
-        elif isinstance(node, cst.FunctionDef) and is_wanted(addition, name, generated):
+        elif isinstance(node, cst.FunctionDef) and is_wanted(addition, name, generated, asked):
             add_test(graft, addition, node, missing)
 
 
@@ -66,8 +68,20 @@ def _longer(graft: Graft, addition: Addition, old: Any, new: Any) -> Any:
         return _freed(addition, old, new)
     whole = [f"test_{verb}_{names.singular}" for verb in ("create", "update", "replace")]
     if name in whole and graft.find(f"three_{names.plural}"):
-        old = _data(graft, old, new, f"new_{names.singular}")
+        old = _with_user(graft, _data(graft, old, new, f"new_{names.singular}"), new)
     return old
+
+
+def _with_user(graft: Graft, old: Any, new: Any) -> Any:
+    """The user as a parameter, where a new row to refer to is to be theirs."""
+    known = [each.name.value for each in old.params.params]
+    given = {each.name.value: each for each in new.params.params}
+    if "user" not in given or "user" in known or not m.findall(old.body, m.Name("user")):
+        return old
+    graft.take(given["user"])
+    place = min(list(given).index("user"), len(known))
+    params = woven(old.params.params, [given["user"]], place)
+    return old.with_changes(params=old.params.with_changes(params=params))
 
 
 def _parametrized(graft: Graft, old: Any, new: Any) -> Any:
@@ -154,10 +168,11 @@ def _with_arguments(graft: Graft, one: Any, other: Any) -> Any:
     known = {arg.keyword.value for arg in one.args if arg.keyword}
     new = [arg for arg in other.args if arg.keyword and arg.keyword.value not in known]
     graft.take(*new)
-    named = [i for i, arg in enumerate(one.args) if arg.star != "**"]
-    at = named[-1] + 1 if named else 0
-    if one.args and one.args[0].star == "**" and not named:
-        at = len(one.args) if _code(one.args[0].value) == "OPTIONAL" else 0
+    named = [i for i, arg in enumerate(one.args) if arg.keyword]
+    placed = [arg for arg in one.args if not arg.keyword and not arg.star]
+    at = named[-1] + 1 if named else len(placed)
+    if not named and any(_code(arg).startswith("**OPTIONAL") for arg in one.args):
+        at = len(one.args)
     return one.with_changes(args=woven(one.args, new, at))
 
 
@@ -230,7 +245,9 @@ def _data(graft: Graft, old: Any, new: Any, factory: str) -> Any:
             call, given = olds[index].body[0].value, other.body[0].value
             stars = [arg for arg in given.args if arg.star == "**"]
             has = any(arg.star == "**" for arg in call.args)
-            changed = call if has else call.with_changes(args=woven(call.args, stars, 0))
+            placed = [arg for arg in call.args if not arg.keyword and not arg.star]
+            args = woven(call.args, stars, len(placed))
+            changed = call if has else call.with_changes(args=args)
             old = old.deep_replace(call, _with_arguments(graft, changed, given))
     return old
 

@@ -7,13 +7,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import func, inspect, select, table
 
 from app.cli.console import CommandError, console
-from app.cli.scaffold.applying import uninterrupted
 from app.cli.scaffold.changes import Changes, tell
 from app.cli.scaffold.features import Feature, dependents, find_feature, shipped
 from app.cli.scaffold.history import revision_before, undoable, unrecorded
 from app.cli.scaffold.project import Project
 from app.cli.scaffold.rendering import AS_TIGHT, ruff
 from app.cli.scaffold.sides import remove_sides, sides_in
+from app.cli.scaffold.stopping import uninterrupted
 from app.cli.scaffold.workshop import Workshop
 from app.cli.schema import connect, current, migrate
 from app.core import database

@@ -104,7 +104,7 @@ def _context(project: Project, entity: Entity) -> dict[str, Any]:
         ],
         "guarded_refs": guarded,
         "guarded_manys": [each for each in entity.manys if each.guarded],
-        "guarded_new": any(each.field.required for each in guarded),
+        "guarded_new": entity.sends_own or any(each.field.required for each in guarded),
         "filtered": bool(filters),
         "unique_sentence": unique_sentence(entity),
         "all_targets": ordered,

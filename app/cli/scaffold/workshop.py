@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.cli.console import CommandError, explain
+from app.cli.scaffold.alone import alone
+from app.cli.scaffold.stopping import stoppable, uninterrupted
 
 TRYING = "app.cli.scaffold.trying"
 COPIED = ("app", "tests", "alembic", "templates")
@@ -216,14 +218,18 @@ class FailedError(Exception):
 @contextmanager
 def workshop(tree: Path, *, tests: bool = True) -> Iterator[Workshop]:
     """tests: whether to get ready for running tests, which takes a quarter of a second more."""
-    with tempfile.TemporaryDirectory(prefix="new-", ignore_cleanup_errors=True) as folder:
-        shop = Workshop(Path(folder).resolve(), tree, tests)
-        try:
-            shop.begin()
-            shop.fill()
-            yield shop
-        except KeyboardInterrupt:
-            explain("Stopped. Files and database are as they were.")
-            raise
-        finally:
-            shop.end()
+    try:
+        with stoppable(), alone(tree) as prefix:
+            folder = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
+            shop = Workshop(Path(folder.name).resolve(), tree, tests)
+            try:
+                shop.begin()
+                shop.fill()
+                yield shop
+            finally:
+                with uninterrupted():
+                    shop.end()
+                    folder.cleanup()
+    except KeyboardInterrupt:
+        explain("Stopped. Files and database are as they were.")
+        raise
