@@ -158,9 +158,11 @@ def test_a_new_address_makes_mailed_tokens_void(
     ask_reset(client, user.email)
     reset_token = mailbox.token(to=user.email)
     verify_token = stored(Token)[0]
-    change = {"email": "new@example.com"}
-    response = client.patch("/users/me", json=change, headers=sign_in(user))
+    change = {"email": "new@example.com", "current_password": PASSWORD}
+    response = client.post("/users/me/email", json=change, headers=sign_in(user))
     assert response.status_code == 200
+    assert mailbox[-1]["Subject"] == "FastAPI Live: confirm your email address"
+    assert mailbox[-1]["To"] == "new@example.com"
     assert reset(client, reset_token).status_code == 400
     assert stored(Token, Token.id == verify_token.id)[0].used_at is not None
 

@@ -23,6 +23,7 @@ ACCESS = [
     ("PATCH", "/users/me", "user"),
     ("DELETE", "/users/me", "user"),
     ("POST", "/users/me/password", "user"),
+    ("POST", "/users/me/email", "user"),
     ("GET", "/users", "admin"),
     ("POST", "/users", "admin"),
     ("GET", "/users/stats", "admin"),
@@ -187,7 +188,8 @@ def test_update_profile_changes_what_was_sent(client: TestClient, auth_headers: 
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"username": None}, {"settings": None}, {"role": "admin"}, {"is_active": True}]
+    "changes",
+    [{}, {"username": None}, {"settings": None}, {"role": "admin"}, {"email": "x@example.com"}],
 )
 def test_update_profile_refuses(
     client: TestClient, auth_headers: Headers, changes: dict[str, Any]
@@ -199,10 +201,31 @@ def test_update_profile_refuses(
 def test_a_new_email_has_to_be_confirmed_again(client: TestClient) -> None:
     user = make_user(email_verified_at=datetime.fromisoformat("2026-01-01T00:00:00+00:00"))
     headers = sign_in(user)
-    same = client.patch("/users/me", json={"email": user.email.upper()}, headers=headers)
+    data = {"current_password": PASSWORD, "email": user.email.upper()}
+    same = client.post("/users/me/email", json=data, headers=headers)
+    assert same.status_code == 200
     assert same.json()["email_verified_at"] is not None
-    other = client.patch("/users/me", json={"email": "new@example.com"}, headers=headers)
+    other = client.post("/users/me/email", json=data | {"email": "a@b.example"}, headers=headers)
+    assert other.json()["email"] == "a@b.example"
     assert other.json()["email_verified_at"] is None
+
+
+def test_a_new_email_needs_the_current_password(
+    client: TestClient, user: User, auth_headers: Headers
+) -> None:
+    """Who has stolen a session could otherwise have the password reset to an address of theirs."""
+    data = {"current_password": "not the one", "email": "thief@example.com"}
+    for refused, status in ((data, 400), ({"email": "thief@example.com"}, 422)):
+        response = client.post("/users/me/email", json=refused, headers=auth_headers)
+        assert response.status_code == status
+    assert stored(User)[0].email == user.email
+
+
+def test_a_taken_email_is_a_conflict(client: TestClient, auth_headers: Headers) -> None:
+    data = {"current_password": PASSWORD, "email": make_user().email.upper()}
+    response = client.post("/users/me/email", json=data, headers=auth_headers)
+    assert response.status_code == 409
+    assert response.json()["detail"] == "This email is already taken."
 
 
 def test_a_taken_name_is_a_conflict(client: TestClient, auth_headers: Headers) -> None:

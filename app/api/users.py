@@ -19,6 +19,7 @@ from app.schemas.base import Id, Page
 from app.schemas.user import (
     BulkResult,
     BulkStatus,
+    EmailChange,
     PasswordChange,
     ProfileUpdate,
     UserCreate,
@@ -60,7 +61,7 @@ def get_profile(user: CurrentUser) -> User:
 def update_profile(
     db: SessionDep, user: CurrentUser, data: ProfileUpdate, if_match: IfMatch
 ) -> User:
-    """Change some of your own data. A new email address has to be confirmed again."""
+    """Change some of your own data."""
     return UserService.update_profile(db, user, data, if_match)
 
 
@@ -77,6 +78,15 @@ def change_password(
 ) -> None:
     """Change your password. It ends all of your sessions, this one included."""
     AccountService.change_password(db, user, data, client)
+
+
+@router.post("/me/email", response_model=UserRead, responses={429: {}})
+@hashes_passwords
+def change_email(
+    db: SessionDep, user: CurrentUser, data: EmailChange, client: ClientDep, later: LaterDep
+) -> User:
+    """Change your email address. A token to confirm the new one is mailed to it."""
+    return UserService.change_email(db, user, data, client, later)
 
 
 @router.get("")

@@ -10,7 +10,7 @@ from app.core.database import session_scope
 from app.core.db_errors import to_app_error
 from app.core.errors import AppError, InvalidError
 from app.models.user import Role, User
-from app.schemas.user import ProfileUpdate, UserCreate
+from app.schemas.user import UserCreate, UserUpdate
 from app.services.base import exists
 from app.services.user_service import UserService
 
@@ -26,7 +26,7 @@ def prepare_database() -> None:
 
 def check_names(username: str, email: str) -> None:
     try:
-        names = ProfileUpdate(username=username, email=email)
+        names = UserUpdate(username=username, email=email)
     except ValidationError as error:
         raise CommandError(_faults(error)) from None
     with session_scope() as db:

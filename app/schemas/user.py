@@ -78,10 +78,9 @@ class UserReplace(InputSchema):
 
 
 class ProfileUpdate(UpdateSchema):
-    """What users may change about themselves."""
+    """What users may change about themselves. Email and password take the password besides."""
 
     username: Username = left_out()
-    email: Email = left_out()
     full_name: PersonName | None = None
     display_name: PersonName | None = None
     bio: Bio | None = None
@@ -92,6 +91,7 @@ class ProfileUpdate(UpdateSchema):
 class UserUpdate(ProfileUpdate):
     """What an administrator may change besides."""
 
+    email: Email = left_out()
     role: Role = left_out()
     is_active: Flag = left_out()
 
@@ -119,9 +119,19 @@ class UserParams(SearchParams):
     sort: str = sortable("username", "email", "created_at", default="-created_at")
 
 
+CurrentPassword = Annotated[
+    SecretStr, Field(min_length=1, max_length=1024, examples=["old password"])
+]
+
+
 class PasswordChange(InputSchema):
-    current_password: SecretStr = Field(min_length=1, max_length=1024, examples=["old password"])
+    current_password: CurrentPassword
     new_password: Password
+
+
+class EmailChange(InputSchema):
+    current_password: CurrentPassword
+    email: Email
 
 
 class BulkStatus(InputSchema):

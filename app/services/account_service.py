@@ -18,6 +18,9 @@ from app.services.base import change_rows
 from app.services.later import Later
 from app.services.tokens import BAD_TOKEN, Client, active, add_token, end_tokens, use_token
 
+WRONG_PASSWORD = "The current password is wrong."  # noqa: S105 - it is none
+CHANGED_MEANWHILE = "The password was changed at the same time."
+
 
 class AccountService:
     @staticmethod
@@ -30,7 +33,7 @@ class AccountService:
         check_password(new, user.username, user.email, field="new_password")
         db.rollback()  # no connection is held while passwords are hashed
         if not verify_password(data.current_password.get_secret_value(), hashed)[0]:
-            raise BadRequestError("The current password is wrong.")
+            raise BadRequestError(WRONG_PASSWORD)
         _set_password(db, user_id, hashed, hash_password(new))
         db.commit()
 
@@ -92,7 +95,7 @@ def _set_password(db: Session, user_id: int, old_hash: str, new_hash: str) -> No
         .values(hashed_password=new_hash, version=User.version + 1),
     )
     if changed != 1:
-        raise ConflictError("The password was changed at the same time.")
+        raise ConflictError(CHANGED_MEANWHILE)
     end_tokens(db, user_id)
 
 

@@ -4,14 +4,15 @@ from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from app.core.columns import utcnow
-from app.core.errors import ConflictError, ForbiddenError
+from app.core.errors import BadRequestError, ConflictError, ForbiddenError
 from app.core.rate_limit import check_rate
-from app.core.security import check_password, hash_password
+from app.core.security import check_password, hash_password, verify_password
 from app.models.token import TokenKind
 from app.models.user import Role, User
 from app.schemas.base import Page
 from app.schemas.user import (
     BulkStatus,
+    EmailChange,
     ProfileUpdate,
     UserCreate,
     UserParams,
@@ -21,7 +22,7 @@ from app.schemas.user import (
     UserStats,
     UserUpdate,
 )
-from app.services.account_service import mail_token
+from app.services.account_service import CHANGED_MEANWHILE, WRONG_PASSWORD, mail_token
 from app.services.base import (
     Versions,
     change_rows,
@@ -78,6 +79,24 @@ class UserService:
     def update_profile(db: Session, user: User, data: ProfileUpdate, if_match: Versions) -> User:
         check_version(user, if_match)
         return _change(db, user, user, data.changes())
+
+    @staticmethod
+    def change_email(
+        db: Session, user: User, data: EmailChange, client: Client, later: Later
+    ) -> User:
+        """Change the own address. Who has stolen a session must not take the account with it."""
+        check_rate("password", account=str(user.id), address=client.address)
+        user_id, hashed = user.id, user.hashed_password
+        db.rollback()  # no connection is held while the password is checked
+        if not verify_password(data.current_password.get_secret_value(), hashed)[0]:
+            raise BadRequestError(WRONG_PASSWORD)
+        same = (User.id == user_id, User.hashed_password == hashed)
+        proved = db.scalar(select(User).where(*same, *active()))
+        if proved is None:
+            raise ConflictError(CHANGED_MEANWHILE)
+        changed = _change(db, proved, proved, {"email": data.email})
+        later(mail_token, changed.email, TokenKind.EMAIL_VERIFICATION)
+        return changed
 
     @staticmethod
     def delete_user(
