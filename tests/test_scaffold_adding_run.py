@@ -77,7 +77,7 @@ class Tree:
         return {
             path.relative_to(self.root).as_posix(): path.read_bytes()
             for path in self.root.rglob("*")
-            if path.is_file() and not {".git", "__pycache__"} & set(path.parts)
+            if path.is_file() and not {".git", ".run", "__pycache__"} & set(path.parts)
         }
 
 
