@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import sysconfig
@@ -201,6 +202,24 @@ def ctrl_c_ends_it_quietly(server: Server) -> None:
     assert "Traceback" not in server.output
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", int(server.url.rpartition(":")[2]))) != 0
+
+
+@beside
+def test_requests_wait_for_the_migrations(folder: Path) -> None:
+    """The worker imports the app while they are applied, and then waits."""
+    tree = copy_tree(folder / "tree")
+    last = tree / "app/api/zz_last.py"
+    imported = last.with_suffix(".imported")
+    last.write_text(f"from pathlib import Path\n\nPath({str(imported)!r}).touch()\n", "utf-8")
+    other = sqlite3.connect(tree / "app.db", isolation_level=None)
+    other.execute("PRAGMA journal_mode = WAL")
+    other.execute("BEGIN IMMEDIATE")  # so no migration can be applied yet
+    with Server(tree) as server:
+        server.wait_for(imported.exists)
+        other.execute("ROLLBACK")
+        other.close()
+        assert server.get("/health/ready").status_code == 200
+        assert server.output.index("Swagger") < server.output.index("startup complete")
 
 
 @beside

@@ -1,17 +1,20 @@
 """`python run.py`: migrations once, in this process, and then the server."""
 
 import errno
+import multiprocessing
 import os
+import signal
 import socket
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import uvicorn
+from uvicorn.supervisors import ChangeReload
 
 from app.cli.console import CommandError, console, explain, place_of, said_by
-from app.core import database
 from app.core.config import ROOT, get_settings
-from app.core.diagnostics import note_error
 from app.core.logging import configure_logging
 
 MAKE_ADMIN = "python run.py user create --username admin --email admin@example.com --admin"
@@ -25,6 +28,31 @@ def serve(host: str, port: int, workers: int | None, reload: bool | None) -> Non
     if reload is None:
         reload = settings.environment == "development" and workers is None
     check_port(host, port)
+    # In development a restart must not wait; else, longer than a statement may take: a client
+    # would get a 500 for what is then committed after all.
+    grace = 3 if settings.environment == "development" else settings.db_statement_timeout + 5
+    options: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        # By name: a parent of workers needs it not.
+        "http": "app.core.http_protocol:HttpProtocol",
+        "timeout_graceful_shutdown": grace,
+    }
+    if reload:
+        options |= {"factory": True, "reload": True, "reload_dirs": [str(ROOT / "app")]}
+        config = uvicorn.Config("app.cli.serving:load_app", **options)
+        Reloader(config, partial(prepare, host, port)).run()
+    else:
+        prepare(host, port)
+        uvicorn.run("app.main:app", workers=workers, **options)
+
+
+def prepare(host: str, port: int) -> None:
+    """What comes before the first request: the tables, and a word about what is served where."""
+    settings = get_settings()
     configure_logging(settings)
     if settings.migrates_on_start:
         from app.cli.schema import migrate
@@ -33,25 +61,41 @@ def serve(host: str, port: int, workers: int | None, reload: bool | None) -> Non
         if settings.environment == "development":
             tell_how_to_log_in()
     greet(host, port, settings.docs_enabled)
-    # In development a restart must not wait; else, longer than a statement may take: a client
-    # would get a 500 for what is then committed after all.
-    grace = 3 if settings.environment == "development" else settings.db_statement_timeout + 5
     sys.stdout.flush()
-    uvicorn.run(
-        "app.cli.serving:load_app" if reload else "app.main:app",
-        factory=reload,
-        host=host,
-        port=port,
-        workers=workers,
-        reload=reload,
-        reload_dirs=[str(ROOT / "app")] if reload else None,
-        app_dir=str(ROOT),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        http="app.core.http_protocol:HttpProtocol",  # by name: a parent of workers needs it not
-        timeout_graceful_shutdown=grace,
-    )
+
+
+class Reloader(ChangeReload):  # type: ignore[misc,valid-type]  # one of two, by what is installed
+    """uvicorn's, whose first worker imports the app while this process prepares what it needs.
+
+    Each of the two takes about a second, and a person waits for both.
+    """
+
+    def __init__(self, config: uvicorn.Config, prepare: Callable[[], None]) -> None:
+        self.prepare = prepare
+        self.prepared = multiprocessing.get_context("spawn").Event()
+        sockets = [config.bind_socket()]
+        super().__init__(config, partial(work, config, self.prepared), sockets)
+
+    def startup(self) -> None:
+        super().startup()
+        # Until then, Ctrl-C ends this process at once, and not when it looks for changes.
+        handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            self.prepare()
+        except BaseException:
+            self.process.terminate()
+            self.process.join()
+            raise
+        finally:
+            signal.signal(signal.SIGINT, handler)
+        self.prepared.set()
+
+
+def work(config: uvicorn.Config, prepared: Any, sockets: list[socket.socket]) -> None:
+    """Serve, in a process of its own."""
+    load_app()
+    prepared.wait()
+    uvicorn.Server(config).run(sockets)
 
 
 def load_app() -> Any:
@@ -60,6 +104,8 @@ def load_app() -> Any:
         from app.main import app
     except Exception as error:
         if get_settings().keeps_diagnostics:
+            from app.core.diagnostics import note_error
+
             note_error(error)
         where, line, code = place_of(error)
         explain(f"{where}, line {line}: {type(error).__name__}: {said_by(error)}")
@@ -105,6 +151,7 @@ def greet(host: str, port: int, docs_enabled: bool) -> None:
 
 
 def tell_how_to_log_in() -> None:
+    from app.core import database
     from app.models.user import Role, User
     from app.services.base import exists
 
