@@ -67,7 +67,7 @@ def test_the_whole_request_runs_in_one_thread_that_is_not_the_event_loops() -> N
     loop = places.pop("loop")
     assert set(places) == {"plain", "before", "endpoint", "after"}
     assert len(set(places.values())) == 1
-    assert places["endpoint"][0].startswith("request-")
+    assert places["endpoint"][0].startswith("reading-")
     assert places["endpoint"][1] != loop[1]
 
 
@@ -202,8 +202,8 @@ def test_dependencies_can_be_overridden_by_any_kind_of_function() -> None:
     client = serve(router)
     app: Any = client.app
     for override, said in (
-        (plain, "plain on request"),
-        (generator, "generator on request"),
+        (plain, "plain on reading"),
+        (generator, "generator on reading"),
         (coroutine, "coroutine on AnyIO worker thread"),
         (async_generator, "async generator on AnyIO worker thread"),
         (nested, "nested coroutine on AnyIO worker thread"),

@@ -78,7 +78,7 @@ def test_an_upload_larger_than_memory_takes_runs_in_one_hop_as_well() -> None:
     client = serve(router)
     response = client.post("/upload", files={"file": ("a.bin", content)}, data={"title": "big"})
     answer = response.json()
-    assert answer.pop("thread").startswith("request-")
+    assert answer.pop("thread").startswith("writing-")
     assert answer == {"title": "big", "size": len(content), "sum": 45, "on_disk": True}
     assert client.post("/bytes", files={"file": ("a.bin", content)}).json() == len(content)
     broken = client.post(

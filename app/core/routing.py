@@ -34,7 +34,7 @@ from app.core.config import get_settings
 from app.core.errors import UnsupportedMediaTypeError
 from app.core.one_hop import Handler, remember_result, returns_at_once, run_request
 from app.core.strict import StrictRequest, check_query, single_fields, single_parameters
-from app.core.threads import HASHING, REQUESTS, Lane
+from app.core.threads import HASHING, READS, WRITES, Lane
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 Runner: TypeAlias = Callable[[Callable[[], Any]], Any]  # calls an endpoint and gives its result
@@ -65,8 +65,10 @@ def runs_creations(by: Callable[..., Runner | None]) -> Callable[[Endpoint], End
 
 class OneHopRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        self.lane: Lane = getattr(endpoint, "lane", REQUESTS)
-        if "POST" in (options.get("methods") or ()) and options.get("status_code") == 201:
+        methods = set(options.get("methods") or ("GET",))
+        usual = READS if methods <= {"GET", "HEAD"} else WRITES
+        self.lane: Lane = getattr(endpoint, "lane", usual)
+        if "POST" in methods and options.get("status_code") == 201:
             endpoint = _with_runner(path, endpoint, options.get("dependencies") or ())
         super().__init__(path, remember_result(endpoint), **options)
 

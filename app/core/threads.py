@@ -1,8 +1,9 @@
 """Threads that run whole synchronous requests.
 
 A lane is a queue with a fixed number of threads behind it. It replaces the thread pool of anyio,
-whose hop costs ten times as much, and whose forty threads fight for one interpreter. There are two:
-hashing a password takes 25 ms of a core, and a stream of logins must not stand in the way of reads.
+whose hop costs ten times as much, and whose forty threads fight for one interpreter. There are
+three, so that nothing stands in the way of reads: neither those who write, and wait for a lock that
+somebody else holds, nor a stream of logins, each of which hashes for 25 ms of a core.
 """
 
 import asyncio
@@ -98,5 +99,6 @@ def _settle(future: "asyncio.Future[Any]", result: Any, error: BaseException | N
 
 
 _settings = get_settings()
-REQUESTS = Lane("request", _settings.request_threads, _settings.db_pool_timeout)
+READS = Lane("reading", _settings.request_threads, _settings.db_pool_timeout)
+WRITES = Lane("writing", _settings.request_threads, _settings.db_pool_timeout)
 HASHING = Lane("hashing", _settings.hash_threads, _settings.db_pool_timeout, nice=5)
