@@ -5,6 +5,7 @@ import threading
 import time
 import types
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import Annotated, Any
 
@@ -15,11 +16,14 @@ from fastapi.testclient import TestClient
 from pydantic import BaseModel
 
 from app.api.deps import LaterDep
+from app.core.config import get_settings
 from app.core.errors import UnavailableError
 from app.core.one_hop import _replace
 from app.core.problems import add_error_handlers
 from app.core.routing import APIRouter, hashes_passwords
 from app.core.threads import Lane
+
+PATIENCE = 10.0  # seconds; only what is broken takes as long
 
 asked_by: ContextVar[str] = ContextVar("asked_by", default="nobody")
 
@@ -82,6 +86,27 @@ def test_who_waits_too_long_for_a_thread_is_refused_and_not_run() -> None:
     assert isinstance(refused, UnavailableError)
     assert not ran
     assert asyncio.run(lane.run(lambda: 3)) == 3
+
+
+def test_who_reads_does_not_wait_behind_those_who_write() -> None:
+    router, stuck, free = APIRouter(), threading.Semaphore(0), threading.Event()
+
+    @router.post("/locked")
+    def wait() -> bool:
+        stuck.release()
+        return free.wait(PATIENCE)
+
+    @router.get("/open")
+    def read() -> str:
+        return "read"
+
+    client, threads = serve(router), get_settings().request_threads
+    with client, ThreadPoolExecutor(threads) as writers:
+        waiting = [writers.submit(client.post, "/locked") for _ in range(threads)]
+        assert all(stuck.acquire(timeout=PATIENCE) for _ in range(threads))
+        assert client.get("/open").json() == "read"
+        free.set()
+        assert all(answer.result().json() is True for answer in waiting)
 
 
 def test_a_route_that_hashes_passwords_runs_on_the_threads_kept_for_it() -> None:
