@@ -15,6 +15,7 @@ from sqlalchemy.pool import QueuePool
 
 from app.api.deps import SessionDep, Writes
 from app.core.columns import utcnow
+from app.core.config import get_settings
 from app.core.database import Database, ReadSession, database
 from app.core.routing import APIRouter
 from app.models.token import Token, TokenKind
@@ -151,6 +152,21 @@ def test_three_lost_deadlocks_are_503_with_retry_after() -> None:
     assert response.headers["content-type"] == "application/problem+json"
     assert len(attempts) == 3
     assert stored(User) == []
+
+
+def test_what_has_waited_as_long_as_all_attempts_may_is_not_run_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    router = APIRouter()
+
+    @router.post("/late")
+    def create(db: SessionDep) -> None:
+        flush(db)
+
+    monkeypatch.setattr(get_settings(), "db_lock_timeout", 0)
+    with failing(database, "INSERT INTO users", times=9) as attempts:
+        assert serve(router).post("/late").status_code == 503
+    assert len(attempts) == 1
 
 
 def test_what_has_committed_is_not_run_again() -> None:

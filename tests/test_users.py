@@ -189,7 +189,10 @@ def test_update_profile_changes_what_was_sent(client: TestClient, auth_headers: 
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"username": None}, {"settings": None}, {"role": "admin"}, {"email": "x@example.com"}],
+    [
+        *({}, {"username": None}, {"settings": None}, {"role": "admin"}, {"is_active": True}),
+        {"email": "x@example.com"},
+    ],
 )
 def test_update_profile_refuses(
     client: TestClient, auth_headers: Headers, changes: dict[str, Any]

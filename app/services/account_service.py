@@ -1,5 +1,6 @@
 """What proves that an account is yours: its password and its address."""
 
+from pydantic import SecretStr
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -18,7 +19,6 @@ from app.services.base import change_rows
 from app.services.later import Later
 from app.services.tokens import BAD_TOKEN, Client, active, add_token, end_tokens, use_token
 
-WRONG_PASSWORD = "The current password is wrong."  # noqa: S105 - it is none
 CHANGED_MEANWHILE = "The password was changed at the same time."
 
 
@@ -26,14 +26,10 @@ class AccountService:
     @staticmethod
     def change_password(db: Session, user: User, data: PasswordChange, client: Client) -> None:
         """Change the own password and end every session."""
-        # Who has stolen a session must not find out the password with it.
-        check_rate("password", account=str(user.id), address=client.address)
-        user_id, hashed = user.id, user.hashed_password
         new = data.new_password.get_secret_value()
         check_password(new, user.username, user.email, field="new_password")
-        db.rollback()  # no connection is held while passwords are hashed
-        if not verify_password(data.current_password.get_secret_value(), hashed)[0]:
-            raise BadRequestError(WRONG_PASSWORD)
+        user_id = user.id
+        hashed = prove_password(db, user, data.current_password, client)
         _set_password(db, user_id, hashed, hash_password(new))
         db.commit()
 
@@ -84,6 +80,17 @@ class AccountService:
         db.commit()
         if used is None:
             raise BadRequestError(BAD_TOKEN)
+
+
+def prove_password(db: Session, user: User, password: SecretStr, client: Client) -> str:
+    """The hash of the current password; a BadRequestError when `password` is another one."""
+    # Who has stolen a session must not find out the password with it.
+    check_rate("password", account=str(user.id), address=client.address)
+    hashed = user.hashed_password
+    db.rollback()  # no connection is held while passwords are hashed
+    if not verify_password(password.get_secret_value(), hashed)[0]:
+        raise BadRequestError("The current password is wrong.")
+    return hashed
 
 
 def _set_password(db: Session, user_id: int, old_hash: str, new_hash: str) -> None:

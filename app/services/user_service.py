@@ -4,9 +4,9 @@ from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from app.core.columns import utcnow
-from app.core.errors import BadRequestError, ConflictError, ForbiddenError
+from app.core.errors import ConflictError, ForbiddenError
 from app.core.rate_limit import check_rate
-from app.core.security import check_password, hash_password, verify_password
+from app.core.security import check_password, hash_password
 from app.models.token import TokenKind
 from app.models.user import Role, User
 from app.schemas.base import Page
@@ -22,7 +22,7 @@ from app.schemas.user import (
     UserStats,
     UserUpdate,
 )
-from app.services.account_service import CHANGED_MEANWHILE, WRONG_PASSWORD, mail_token
+from app.services.account_service import CHANGED_MEANWHILE, mail_token, prove_password
 from app.services.base import (
     Versions,
     change_rows,
@@ -85,11 +85,8 @@ class UserService:
         db: Session, user: User, data: EmailChange, client: Client, later: Later
     ) -> User:
         """Change the own address. Who has stolen a session must not take the account with it."""
-        check_rate("password", account=str(user.id), address=client.address)
-        user_id, hashed = user.id, user.hashed_password
-        db.rollback()  # no connection is held while the password is checked
-        if not verify_password(data.current_password.get_secret_value(), hashed)[0]:
-            raise BadRequestError(WRONG_PASSWORD)
+        user_id = user.id
+        hashed = prove_password(db, user, data.current_password, client)
         same = (User.id == user_id, User.hashed_password == hashed)
         proved = db.scalar(select(User).where(*same, *active()))
         if proved is None:

@@ -76,9 +76,8 @@ def silent(stage: Stage) -> None:
         load.recovers()
 
 
-# A second for a thread, and three attempts, each of which may wait as long for a connection and for
-# the lock of each product.
-@fault(limit=10)
+# Three attempts, each of which may wait a second for a connection and then for the lock.
+@fault(limit=8)
 def pool_exhausted(stage: Stage) -> None:
     """All connections are held by those who wait for a lock."""
     pool = {"DB_POOL_SIZE": "2", "DB_MAX_OVERFLOW": "0", "DB_POOL_TIMEOUT": "1"}

@@ -42,6 +42,7 @@ def remove_features(
     if dry_run:
         print(changes.diff(), end="")
         return
+    copy.check_import()
     copy.test("tests/test_access.py", "-k", "has_a_row")
     with uninterrupted():
         said = apply(changes, undone, migrates=migrates)

@@ -3,16 +3,16 @@
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 
-def stoppable() -> Any:
+def stoppable() -> AbstractContextManager[None]:
     """SIGTERM raises a KeyboardInterrupt too, so that what is half done is undone."""
     return _handled(signal.default_int_handler, signal.SIGTERM)
 
 
-def uninterrupted() -> Any:
+def uninterrupted() -> AbstractContextManager[None]:
     """What has begun is ended: for the moment that it takes, both come too late."""
     return _handled(signal.SIG_IGN, signal.SIGINT, signal.SIGTERM)
 
