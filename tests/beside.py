@@ -1,9 +1,10 @@
 """Tests that drive processes of their own run beside the others, three at a time, in threads.
 
-They wait most of the time, for a server, a browser or a tool, and so would everything behind them:
-one after the other, they were two thirds of the time of the suite. Several pytest processes
-(pytest-xdist) would start the database and the app several times, and tear apart what looks back
-at the whole run.
+They are of a thorough run: who runs the suite after each change, or on a stage, should need no
+port and no browser. They wait most of the time, for a server, a browser or a tool, and so would
+everything behind them: one after the other, they were two thirds of the time of the suite. Several
+pytest processes (pytest-xdist) would start the database and the app several times, and tear apart
+what looks back at the whole run.
 
 All of them begin with the first test of the run, and are reported in their turn, after the others.
 """
@@ -38,7 +39,7 @@ def beside(body: Body) -> Test:
 
     del test.__wrapped__  # type: ignore[attr-defined] - pytest would ask for its arguments
     _bodies[test] = body
-    return test
+    return pytest.mark.thorough(test)
 
 
 def is_beside(item: pytest.Item) -> bool:

@@ -180,7 +180,7 @@ def threaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databa
 
 
 # What a person at work does not wait for. `.ci/run` is thorough, and runs a part of what is slow.
-EXTRA = {"thorough": "hundreds of cases of one kind", "slow": "takes minutes"}
+EXTRA = {"thorough": "hundreds of cases, or processes of its own", "slow": "takes minutes"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

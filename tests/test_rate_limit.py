@@ -132,6 +132,7 @@ def test_a_redis_that_is_silent_is_asked_once(
         silent.settimeout(0.1)
         port = silent.getsockname()[1]
         monkeypatch.setattr(get_settings(), "redis_url", f"redis://127.0.0.1:{port}/0")
+        monkeypatch.setattr(rate_limit, "PATIENCE", 0.1)
         for _ in limited(monkeypatch):
             statuses = [log_in(client, "ana").status_code for _ in range(4)]
         silent.accept()[0].close()

@@ -6,12 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
-
 from tests.beside import beside
 from tests.servers import Server, copy_tree
-
-pytestmark = pytest.mark.thorough
 
 LOGIN = "POST /api/v1/auth/login HTTP/1.1\r\nHost: a\r\n"
 GET = "GET /health/live HTTP/1.1\r\nHost: a\r\n"

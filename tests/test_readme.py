@@ -33,6 +33,7 @@ COMMANDS = {
     "python run.py test --faults login-timing": "by hand",
     "python run.py test --faults --quick": "by hand",
     "python run.py test --slow": "tests/test_scaffold_run.py",
+    "python run.py test --thorough": "tests/test_raw_requests.py",
     "python run.py seed": "tests/test_seed.py",
     "python run.py describe": "tests/test_describe.py",
     "python run.py bench": "tests/test_bench.py",

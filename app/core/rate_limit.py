@@ -17,6 +17,7 @@ from app.core.errors import TooManyRequestsError
 
 logger = logging.getLogger(__name__)
 
+PATIENCE = 0.5  # seconds that a Redis may take
 PAUSE = 10.0  # seconds before a Redis that did not answer is asked again
 
 
@@ -35,7 +36,7 @@ def _shared() -> SlidingWindowCounterRateLimiter | None:
     from redis.retry import Retry
 
     # One short try: a login must not wait for a store that is away.
-    options: Any = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5}
+    options: Any = {"socket_connect_timeout": PATIENCE, "socket_timeout": PATIENCE}
     options["retry"] = Retry(NoBackoff(), 0)
     options["key_prefix"] = get_settings().app_name  # several services may share a Redis
     storage: Any = storage_from_string(url, wrap_exceptions=True, **options)
