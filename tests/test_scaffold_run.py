@@ -149,6 +149,17 @@ def test_a_migration_that_fails_changes_nothing(tree: Tree) -> None:
     assert (tree.files(), tree.schema()) == (files, schema)
 
 
+def test_what_a_foreign_key_holds_is_not_removed(tree: Tree) -> None:
+    tree.run("new", "book", "title:str", "--no-test")
+    with sqlite3.connect(tree.database) as connection:
+        connection.execute("CREATE TABLE loans (id INTEGER, book INTEGER REFERENCES books (id))")
+    connection.close()
+    files, schema = tree.files(), tree.schema()
+    said = tree.run("remove", "book", "--force", code=1)
+    assert "In the database, the table loans refers to books." in said
+    assert (tree.files(), tree.schema()) == (files, schema)
+
+
 def workshops(tree: Tree) -> list[Path]:
     return list((tree.root.parent / "temporary").glob("new-*"))
 

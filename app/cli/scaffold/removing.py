@@ -5,6 +5,7 @@ from pathlib import Path
 
 from alembic.script import ScriptDirectory
 from sqlalchemy import func, inspect, select, table
+from sqlalchemy.exc import DBAPIError
 
 from app.cli.console import CommandError, console
 from app.cli.scaffold.changes import Changes, tell
@@ -15,7 +16,7 @@ from app.cli.scaffold.rendering import AS_TIGHT, ruff
 from app.cli.scaffold.sides import remove_sides, sides_in
 from app.cli.scaffold.stopping import uninterrupted
 from app.cli.scaffold.workshop import Workshop
-from app.cli.schema import connect, current, migrate
+from app.cli.schema import connect, current, migrate, reason
 from app.core import database
 from app.core.config import ROOT, get_settings
 
@@ -36,6 +37,7 @@ def remove_features(
     rows = 0
     if migrates:
         connect()
+        check_database(leaving)
         rows = count_rows(leaving)
     undone = undoable(set().union(*(each.tables for each in leaving)))
     changes = build(project, leaving, copy, undone, "the examples" if examples else "")
@@ -53,6 +55,19 @@ def remove_features(
     verb = "is" if len(leaving) == 1 else "are"
     lost = f" with {rows:,} row{'' if rows == 1 else 's'}" if rows else ""
     console.print(f"[bold]{gone}[/] {verb} gone{lost}, in {time.perf_counter() - started:.1f} s.")
+
+
+def check_database(leaving: list[Feature]) -> None:
+    """Find out now what would stop the tables from being dropped later."""
+    tables = set().union(*(each.tables for each in leaving))
+    with database.database.read_engine.connect() as connection:
+        for (_, name), keys in inspect(connection).get_multi_foreign_keys().items():
+            referred = {key["referred_table"] for key in keys} & tables
+            if referred and name not in tables:
+                raise CommandError(
+                    f"In the database, the table {name} refers to {min(referred)}. "
+                    "Drop it first, or its foreign key."
+                )
 
 
 def count_rows(leaving: list[Feature]) -> int:
@@ -135,10 +150,13 @@ def apply(changes: Changes, undone: list[Path], *, migrates: bool) -> str:
     last = Changes(ROOT, [each for each in changes.each if each.path in undone])
     said = ""
     with rest.applied():
-        if migrates and undone and _is_applied(undone):
-            said = migrate(revision_before(undone))
-        elif migrates and not undone and any(c.path.parent == versions for c in rest.each):
-            said = migrate()
+        try:
+            if migrates and undone and _is_applied(undone):
+                said = migrate(revision_before(undone))
+            elif migrates and not undone and any(c.path.parent == versions for c in rest.each):
+                said = migrate()
+        except DBAPIError as error:
+            raise CommandError(f"The migration fails: {reason(error)}.") from None
         with last.applied():
             pass
     return said
