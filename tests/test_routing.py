@@ -15,7 +15,7 @@ from fastapi.security.base import SecurityBase
 from fastapi.testclient import TestClient
 from pydantic import BaseModel
 
-from app.api.deps import LaterDep
+from app.api.deps import LaterDep, Writes
 from app.core.config import get_settings
 from app.core.errors import UnavailableError
 from app.core.one_hop import _replace
@@ -88,10 +88,13 @@ def test_who_waits_too_long_for_a_thread_is_refused_and_not_run() -> None:
     assert asyncio.run(lane.run(lambda: 3)) == 3
 
 
-def test_who_reads_does_not_wait_behind_those_who_write() -> None:
+@pytest.mark.parametrize(("method", "dependencies"), [("POST", []), ("GET", [Writes])])
+def test_who_reads_does_not_wait_behind_those_who_write(
+    method: str, dependencies: list[Any]
+) -> None:
     router, stuck, free = APIRouter(), threading.Semaphore(0), threading.Event()
 
-    @router.post("/locked")
+    @router.api_route("/locked", methods=[method], dependencies=dependencies)
     def wait() -> bool:
         stuck.release()
         return free.wait(PATIENCE)
@@ -102,7 +105,7 @@ def test_who_reads_does_not_wait_behind_those_who_write() -> None:
 
     client, threads = serve(router), get_settings().request_threads
     with client, ThreadPoolExecutor(threads) as writers:
-        waiting = [writers.submit(client.post, "/locked") for _ in range(threads)]
+        waiting = [writers.submit(client.request, method, "/locked") for _ in range(threads)]
         assert all(stuck.acquire(timeout=PATIENCE) for _ in range(threads))
         assert client.get("/open").json() == "read"
         free.set()

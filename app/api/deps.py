@@ -19,7 +19,7 @@ from app.core.errors import (
     UnauthorizedError,
 )
 from app.core.openapi import VISITOR
-from app.core.routing import runs_creations
+from app.core.routing import runs_creations, waits_for_locks
 from app.core.security import AccessClaims, read_access_token
 from app.models.user import User
 from app.services.auth_service import AuthService
@@ -115,6 +115,7 @@ ClientDep = Annotated[Client, Depends(get_client)]
 # --- What the request says -------------------------------------------------------------------
 
 
+@waits_for_locks
 def writes(request: Request) -> None:
     """Gives a GET that writes, such as one that counts a view, a session for writing."""
     request.state.writes = True

@@ -50,6 +50,12 @@ def hashes_passwords(endpoint: Endpoint) -> Endpoint:
     return endpoint
 
 
+def waits_for_locks(dependency: Endpoint) -> Endpoint:
+    """Run each route that depends on it with those that write, out of the way of reads."""
+    dependency.lane = WRITES  # type: ignore[attr-defined]
+    return dependency
+
+
 def runs_creations(by: Callable[..., Runner | None]) -> Callable[[Endpoint], Endpoint]:
     """Mark a dependency. Each POST that depends on it and answers 201 also depends on `by`.
 
@@ -66,8 +72,8 @@ def runs_creations(by: Callable[..., Runner | None]) -> Callable[[Endpoint], End
 class OneHopRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         methods = set(options.get("methods") or ("GET",))
-        usual = READS if methods <= {"GET", "HEAD"} else WRITES
-        self.lane: Lane = getattr(endpoint, "lane", usual)
+        self.lane: Lane | None = getattr(endpoint, "lane", None)
+        self.usual_lane = READS if methods <= {"GET", "HEAD"} else WRITES
         if "POST" in methods and options.get("status_code") == 201:
             endpoint = _with_runner(path, endpoint, options.get("dependencies") or ())
         super().__init__(path, remember_result(endpoint), **options)
@@ -89,6 +95,7 @@ class OneHopRoute(APIRoute):
             _literal_paths.add(route.path)
         # Events are sent by tasks of the event loop.
         one_hop = not _is_async(route.dependant) and not route.is_sse_stream
+        lane = self.lane or _lane_of(route.dependant) or self.usual_lane
         body = route.body_field
         wants_form = body is not None and isinstance(body.field_info, Form)
         parameters = single_parameters(route.dependant)
@@ -107,7 +114,7 @@ class OneHopRoute(APIRoute):
                     request.state.body = await request.body()
                 except ClientDisconnect:
                     raise HTTPException(400, "The body ended too early.") from None
-            return await self.lane.run(functools.partial(run_request, handle, request))
+            return await lane.run(functools.partial(run_request, handle, request))
 
         return handler
 
@@ -167,6 +174,12 @@ def _calls(dependant: Any) -> Iterator[Any]:
     yield dependant.call
     for each in dependant.dependencies:
         yield from _calls(each)
+
+
+def _lane_of(dependant: Any) -> Lane | None:
+    """What one of its dependencies asks for."""
+    lanes = (getattr(call, "lane", None) for call in _calls(dependant))
+    return next(filter(None, lanes), None)
 
 
 def _is_overridden(request: Request, path: str) -> bool:
