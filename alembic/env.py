@@ -7,8 +7,9 @@ from typing import Any
 from alembic import context
 from alembic.ddl.mysql import MariaDBImpl, MySQLImpl
 from alembic.ddl.postgresql import PostgresqlImpl
+from alembic.ddl.sqlite import SQLiteImpl
 from alembic.operations.ops import DropTableOp, ModifyTableOps
-from sqlalchemy import Connection, Dialect, Enum, String, event, inspect, text
+from sqlalchemy import Connection, Dialect, Enum, String, Table, event, inspect, text
 from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.functions import now
 
@@ -55,9 +56,19 @@ class KeepsCollation:
         super().alter_column(*names, **options)  # type: ignore[misc] - Alembic's
 
 
-class OnPostgreSQL(KeepsCollation, PostgresqlImpl):
+class OnSQLite(SQLiteImpl):
     """Alembic takes the newest class of a dialect."""
 
+    __dialect__ = "sqlite"
+
+    def create_table(self, table: Table, **options: Any) -> None:
+        # It gives the id of the last row again once that is deleted, and the new row would be
+        # taken for the old one: by its ETag, and by what repeats an Idempotency-Key.
+        table.dialect_options["sqlite"]["autoincrement"] = True
+        super().create_table(table, **options)
+
+
+class OnPostgreSQL(KeepsCollation, PostgresqlImpl):
     __dialect__ = "postgresql"
 
 
