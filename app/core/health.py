@@ -5,16 +5,16 @@ import time
 from collections.abc import Callable
 from functools import lru_cache
 
-from fastapi import Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import text
 
 from app.core import database
 from app.core.config import ROOT
 from app.core.problems import problem
-from app.core.routing import APIRouter
 from app.core.threads import Lane
 
+# FastAPI's own: a monitor may add parameters, such as the time, which features refuse.
 router = APIRouter(prefix="/health", tags=["health"])
 
 PATIENCE = 4.0  # seconds; who asks waits no longer for a database that is silent

@@ -33,7 +33,7 @@ from starlette.types import Scope
 from app.core.config import get_settings
 from app.core.errors import UnsupportedMediaTypeError
 from app.core.one_hop import Handler, remember_result, returns_at_once, run_request
-from app.core.strict import StrictRequest, check_query, single_fields, single_parameters
+from app.core.strict import StrictRequest, check_query, known_parameters, single_fields
 from app.core.threads import HASHING, READS, WRITES, Lane
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -98,12 +98,14 @@ class OneHopRoute(APIRoute):
         lane = self.lane or _lane_of(route.dependant) or self.usual_lane
         body = route.body_field
         wants_form = body is not None and isinstance(body.field_info, Form)
-        parameters = single_parameters(route.dependant)
+        parameters = known_parameters(route.dependant)
+        # An endpoint that takes the request itself may read there what it likes.
+        others = route.dependant.request_param_name is not None
         fields = single_fields(body) if body is not None and wants_form else frozenset()
 
         async def handler(request: Request) -> Response:
             if request.scope["query_string"]:
-                check_query(request, parameters)
+                check_query(request, parameters, others=others)
             if body is not None:
                 _refuse_other_media_types(request, wants_form)
                 request = StrictRequest(request, fields)

@@ -6,7 +6,7 @@ which takes the last.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -48,45 +48,54 @@ def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def check_query(request: Request, single: Names) -> None:
-    """Refuse parameters that are there twice, and what is no text."""
+def check_query(request: Request, known: dict[str, bool], *, others: bool) -> None:
+    """Refuse what is no text, parameters that are there twice, and unknown ones.
+
+    known: the parameters, and whether each is single. others: whether unknown ones are let pass.
+    """
     try:
         unquote_to_bytes(request.scope["query_string"]).decode()
     except UnicodeDecodeError:
         error = {"loc": ("query",), "msg": "is not UTF-8", "type": "unicode"}
         raise RequestValidationError([error]) from None
-    names = (name for name, _ in request.query_params.multi_items())
-    if repeated := _repeated(names, single):
-        raise RequestValidationError(
-            [
-                {"loc": ("query", name), "msg": "is there twice", "type": "repeated"}
-                for name in sorted(repeated)
-            ]
-        )
+    names = [name for name, _ in request.query_params.multi_items()]
+    errors = [
+        {"loc": ("query", name), "msg": "is there twice", "type": "repeated"}
+        for name in sorted(_repeated(names, {name for name, single in known.items() if single}))
+    ]
+    if not others:
+        errors += [
+            # As Pydantic says it of a field. A DELETE with `?hadr=true` would delete otherwise.
+            {"loc": ("query", name), "msg": "Extra inputs are not permitted", "type": "extra"}
+            for name in sorted(set(names) - known.keys())
+        ]
+    if errors:
+        raise RequestValidationError(errors)
 
 
-def _repeated(names: Iterable[str], single: Names) -> set[str]:
+def _repeated(names: Iterable[str], single: Collection[str]) -> set[str]:
     return {name for name, times in Counter(names).items() if times > 1 and name in single}
 
 
-# --- What a route takes once; the rest are lists ---------------------------------------------
+# --- What a route takes, and whether it is single: the rest are lists --------------------------
 
 
-def single_parameters(dependant: Dependant) -> Names:
+def known_parameters(dependant: Dependant) -> dict[str, bool]:
     """Of the query."""
-    own = (name for field in dependant.query_params for name in _single(field))
-    return frozenset(own).union(*map(single_parameters, dependant.dependencies))
+    known = {name: single for field in dependant.query_params for name, single in _names(field)}
+    for each in dependant.dependencies:
+        known |= known_parameters(each)
+    return known
 
 
 def single_fields(form: ModelField) -> Names:
-    return frozenset(_single(form))
+    return frozenset(name for name, single in _names(form) if single)
 
 
-def _single(field: ModelField) -> Iterator[str]:
+def _names(field: ModelField) -> Iterator[tuple[str, bool]]:
     """The name of the field; or, of a model, those of its fields."""
     annotation: Any = field.field_info.annotation
     is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
     infos = annotation.model_fields if is_model else {field.alias: field.field_info}
     for name, info in infos.items():
-        if not field_annotation_is_sequence(info.annotation):
-            yield info.alias or name
+        yield info.alias or name, not field_annotation_is_sequence(info.annotation)

@@ -290,9 +290,11 @@ def slug(max_length: int = 100) -> _Constraints:
 
 
 def _check_password(password: SecretStr) -> SecretStr:
-    text = unicodedata.normalize("NFKC", password.get_secret_value())
+    typed = password.get_secret_value()
+    text = unicodedata.normalize("NFKC", typed)
     minimum = get_settings().password_min_length
-    if not minimum <= len(text) <= PASSWORD_MAX:
+    # It makes one character of several, and up to eighteen of one: neither makes a password long.
+    if min(len(typed), len(text)) < minimum or len(typed) > PASSWORD_MAX:
         raise ValueError(f"has {minimum} to {PASSWORD_MAX} characters")
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError("has half of a character")  # which UTF-8 cannot express
