@@ -417,6 +417,9 @@ def test_hostile_tokens_are_refused(client: TestClient, user: User) -> None:
         assert client.get("/users/me", headers={"Authorization": header}).status_code == 401
     headers = {"Authorization": f"Bearer {good}"}
     assert client.get("/users/me", headers=headers).status_code == 200
+    for first, second in ((f"Bearer {good}", "Bearer x"), ("Basic YTpi", f"Bearer {good}")):
+        twice = [("Authorization", first), ("Authorization", second)]
+        assert client.get("/users/me", headers=twice).status_code == 401
 
 
 def test_asking_who_somebody_is_takes_one_statement(

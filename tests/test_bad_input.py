@@ -315,7 +315,12 @@ def test_media_types_and_encodings(client: TestClient) -> None:
         ):
             yield Case("POST", "/users", content, JSON, 400)
         gzip = {"Content-Encoding": "gzip", **JSON}
-        yield Case("POST", "/users", b"\x1f\x8b\x08\x00garbage", gzip, 400)
+        yield Case("POST", "/users", b"\x1f\x8b\x08\x00garbage", gzip, 415)
+        yield Case("POST", "/users", user, gzip, 415)
+        for charset in ("utf-16", "latin-1", "nothing", '"'):
+            headers = {"Content-Type": f"application/json; charset={charset}".encode()}
+            yield Case("POST", "/users", user, headers, 415)  # type: ignore[arg-type]
+        yield Case("POST", "/users", "{}", {"Content-Type": "application/json; charset=UTF-8"})
         for content in (
             b"",
             b"a",

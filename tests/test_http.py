@@ -95,6 +95,11 @@ def test_415_for_what_is_not_json(client: TestClient, headers: Headers, content:
     check_problem(client.post(REGISTER, content=content, headers=headers), 415)
 
 
+def test_415_for_two_media_types(client: TestClient) -> None:
+    types = [("Content-Type", each) for each in ("application/json", "text/plain")]
+    check_problem(client.post(REGISTER, content=b"{}", headers=types), 415)
+
+
 def test_415_for_a_login_that_is_no_form(client: TestClient) -> None:
     data = {"username": "ana", "password": "x"}
     check_problem(client.post("/auth/login", json=data), 415)

@@ -142,6 +142,7 @@ TAKEN = [
     "        z        ",
     "12345678909",
     "ÀÉÎÕÜ ção ß",
+    "\ufdfa" * 8,
     "日本語のパスワード",
     "correct 🐎 battery",
     "'; DROP TABLE users; --",

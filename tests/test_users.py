@@ -99,6 +99,8 @@ def test_register_takes_no_rights(client: TestClient, values: dict[str, Any]) ->
         ("password", "half \ud800 of one"),
         ("password", "password1"),
         ("password", "PASSWORD1"),
+        ("password", "\ufdfa"),  # one character, of which Unicode makes eighteen
+        ("password", "e\u0301" * 4),  # eight, of which it makes four
         ("password", "ana_souza"),
         ("password", "ana@example.com"),
         ("password", None),
@@ -589,6 +591,15 @@ def test_if_match(
     response = client.patch(f"/users/{user.id}", json={"bio": "New"}, headers=headers)
     assert response.status_code == status
     assert (stored(User, User.id == user.id)[0].bio == "New") == (status == 200)
+
+
+def test_several_if_match_are_one_list(
+    client: TestClient, user: User, admin_headers: Headers
+) -> None:
+    for versions, status in ((('"7"', '"1"'), 200), (('"2"', "x"), 400), (('"7"', '"8"'), 412)):
+        headers = [*admin_headers.items(), *(("If-Match", each) for each in versions)]
+        response = client.patch(f"/users/{user.id}", json={"bio": "New"}, headers=headers)
+        assert response.status_code == status
 
 
 def test_a_stale_delete_is_refused(client: TestClient, user: User, admin_headers: Headers) -> None:

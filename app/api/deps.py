@@ -40,10 +40,17 @@ bearer = OAuth2PasswordBearer(
 )
 
 
-def get_claims(token: Annotated[str | None, Depends(bearer)]) -> AccessClaims:
+def get_claims(request: Request, token: Annotated[str | None, Depends(bearer)]) -> AccessClaims:
+    _refuse_two_tokens(request)
     if token is None:
         raise UnauthorizedError
     return read_access_token(token)
+
+
+def _refuse_two_tokens(request: Request) -> None:
+    """The one that a proxy has checked may be the other one."""
+    if len(request.headers.getlist("authorization")) > 1:
+        raise UnauthorizedError("Authorization is there twice.")
 
 
 ClaimsDep = Annotated[AccessClaims, Depends(get_claims)]
@@ -63,9 +70,12 @@ visitor_bearer = OAuth2PasswordBearer(tokenUrl=LOGIN, auto_error=False, scheme_n
 
 
 def get_visitor(
-    db: SessionDep, token: Annotated[str | None, Depends(visitor_bearer)]
+    request: Request, db: SessionDep, token: Annotated[str | None, Depends(visitor_bearer)]
 ) -> User | None:
-    return AuthService.authenticate(db, read_access_token(token)) if token else None
+    _refuse_two_tokens(request)
+    if token is None:
+        return None
+    return AuthService.authenticate(db, read_access_token(token))
 
 
 # For routes that are open to all, and show more to those who are signed in. A bad token is a 401.
@@ -128,6 +138,7 @@ _IF_MATCH = rf"^(\*|{_ETAG}( ?, ?{_ETAG}){{0,9}})$"
 
 
 def get_if_match(
+    request: Request,
     if_match: Annotated[
         str | None,
         Header(
@@ -139,7 +150,10 @@ def get_if_match(
     """The versions that the client has seen; None for any."""
     if if_match is None and get_settings().require_if_match:
         raise PreconditionRequiredError("Send If-Match with the ETag of the version you have read.")
-    if if_match is None or if_match.strip() == "*":
+    if if_match is None:
+        return None
+    if_match = ", ".join(request.headers.getlist("if-match"))  # several are one list
+    if if_match.strip() == "*":
         return None
     if not re.fullmatch(_IF_MATCH, if_match.strip()):
         raise BadRequestError('If-Match is not an ETag of this API, such as "1".')

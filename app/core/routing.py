@@ -194,9 +194,16 @@ def _refuse_other_media_types(request: Request, wants_form: bool) -> None:
     headers = request.headers
     if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
         return  # no body: what is missing is said by field
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaTypeError("Send the body as it is, without Content-Encoding.")
+    types = headers.getlist("content-type")
+    if types == ["application/json"] and not wants_form:
+        return  # as nearly everybody says it
     header = Message()
-    header["content-type"] = headers.get("content-type") or "none/none"
+    header["content-type"] = types[0] if len(types) == 1 else "none/none"
     media_type = header.get_content_type()
+    if header.get_content_charset("utf-8") not in ("utf-8", "utf8", "us-ascii"):
+        raise UnsupportedMediaTypeError("Send the body in UTF-8.")
     if wants_form:
         if media_type not in FORMS:
             raise UnsupportedMediaTypeError("Send a form (application/x-www-form-urlencoded).")
