@@ -39,6 +39,7 @@ def outcome(modules: Any, rate: int, cpu: float, errors: int = 0) -> Any:
         (["--only", "reed"], "--only reed: there are read, list"),
         (["--only", ","], "--only nothing"),
         (["--plot", "nowhere/out.png"], "there is no such folder"),
+        (["--plot", "out.png", "--only", "depth"], "only read, list, create, page are plotted"),
         (["--rounds", "0"], "--rounds"),
     ],
 )

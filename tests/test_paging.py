@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import selectinload
 
 from app.core.columns import utcnow
@@ -17,7 +17,7 @@ from app.schemas.base import Page, SearchParams, sortable
 from app.schemas.user import UserRead
 from app.services.base import create_many, paginate
 from app.services.page_queries import key_of_statement
-from app.services.paging import _name_of, _write_cursor
+from app.services.paging import _write_cursor
 from tests.conftest import Headers
 from tests.factories import make_user
 from tests.support import Counter, writing
@@ -156,7 +156,7 @@ def test_filters_keep_what_is_equal_or_in_range() -> None:
 def test_a_cursor_of_the_longest_columns_is_taken() -> None:
     """The generator sorts by texts of up to 768 characters, and a list by four columns."""
     longest = ["\U0001f600" * 768] * 4
-    cursor = _write_cursor([*longest, 2**31 - 1], _name_of(User, Params()))
+    cursor = _write_cursor([*longest, 2**31 - 1], b"users")
     assert Params(cursor=cursor).cursor == cursor
 
 
@@ -176,6 +176,23 @@ def test_a_cursor_works_only_in_the_list_that_gave_it() -> None:
         with pytest.raises(InvalidError) as caught:
             page(**params)
         assert caught.value.field == "cursor"
+
+
+def test_a_cursor_is_for_the_rows_that_its_statement_lists() -> None:
+    """Such as the products of one category. A moment in it is another one in each request."""
+
+    def of(where: ColumnElement[bool], cursor: str | None) -> Page[UserRead]:
+        moment = User.created_at <= utcnow()
+        with writing() as db:
+            statement = select(User).where(where, moment)
+            return paginate(db, statement, Params(limit=3, cursor=cursor), UserRead)
+
+    make_users(10)
+    cursor = of(User.role != Role.MODERATOR, None).next_cursor
+    assert cursor
+    assert of(User.role != Role.MODERATOR, cursor).items
+    with pytest.raises(InvalidError):
+        of(User.role != Role.ADMIN, cursor)
 
 
 def test_a_list_refuses_what_it_does_not_know(client: TestClient, admin_headers: Headers) -> None:

@@ -18,7 +18,8 @@ commands = typer.Typer(
 )
 
 NEEDS = "{} is not installed. Run: pip install -r requirements-dev.txt"
-PARTS = ("read", "list", "create", "page", "depth", "logins", "crowd", "start", "workers")
+COMPARED = ("read", "list", "create", "page")  # and plotted
+PARTS = (*COMPARED, "depth", "logins", "crowd", "start", "workers")
 
 
 @commands.callback(
@@ -52,6 +53,8 @@ def bench(
     if not parts or set(parts) - set(PARTS):
         unknown = ", ".join(part for part in parts if part not in PARTS)
         raise UsageError(f"--only {unknown or 'nothing'}: there are {', '.join(PARTS)}.")
+    if picture and set(parts).isdisjoint(COMPARED):
+        raise UsageError(f"--plot: only {', '.join(COMPARED)} are plotted.")
     url = server_url()
     check_needs(picture)
     if not (ROOT / "app/models/product.py").exists():

@@ -5,6 +5,7 @@ Building a statement of fifteen columns takes longer than running it.
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
@@ -35,13 +36,15 @@ class Asked:
     filters: Filters
     by_cursor: bool
     include_deleted: bool
+    own: tuple[Any, ...]
     statement: Select[Any] = field(compare=False)
 
 
 class Built(NamedTuple):
     """names: the fields that the rows begin with, and the columns of `order` follow; none: `model`.
 
-    page_type: what the answer is. counting: the statement of the total.
+    page_type: what the answer is. counting: the statement of the total. own: the values in the
+    statement itself, such as the category whose products it lists.
     """
 
     model: type[Base]
@@ -50,6 +53,7 @@ class Built(NamedTuple):
     page: Select[Any]
     counting: Select[Any]
     page_type: Any
+    own: tuple[Any, ...]
 
 
 def build(
@@ -60,8 +64,9 @@ def build(
     include_deleted: bool,
 ) -> Built:
     key = key_of_statement(statement)
+    own = values_in(statement) if key is None else ()
     by_cursor = params.cursor is not None
-    asked = Asked(key, schema, params.sort, filters, by_cursor, include_deleted, statement)
+    asked = Asked(key, schema, params.sort, filters, by_cursor, include_deleted, own, statement)
     return _build(asked) if key is not None else _build.__wrapped__(asked)
 
 
@@ -71,9 +76,19 @@ def key_of_statement(statement: Select[Any]) -> Any:
     By a method of SQLAlchemy's that is not public, though its own examples use it; without it,
     each statement is built anew.
     """
-    generate = getattr(statement, "_generate_cache_key", lambda: None)
-    key = generate()
+    key = _cache_key(statement)
     return key.key if key is not None and not key.bindparams else None
+
+
+def values_in(statement: Select[Any]) -> tuple[Any, ...]:
+    """What tells lists apart that are written alike: not the moment at which each was asked for."""
+    key = _cache_key(statement)
+    values = (each.effective_value for each in key.bindparams) if key is not None else ()
+    return tuple(each for each in values if not isinstance(each, (date, timedelta)))
+
+
+def _cache_key(statement: Select[Any]) -> Any:
+    return getattr(statement, "_generate_cache_key", lambda: None)()
 
 
 @lru_cache(maxsize=1000)  # a client chooses order and filters
@@ -96,7 +111,8 @@ def _build(asked: Asked) -> Built:
     else:
         page = page.offset(bindparam("skip", type_=Integer))
     page_of: Any = Page
-    return Built(model, names, order, page, counting.order_by(None), page_of[asked.schema])
+    counting = counting.order_by(None)
+    return Built(model, names, order, page, counting, page_of[asked.schema], asked.own)
 
 
 def _names_of_values(model: type[Base], schema: type[ReadSchema]) -> list[str]:

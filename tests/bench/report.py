@@ -6,7 +6,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from app.cli.console import CommandError, console
+from app.cli.console import console
 from tests.bench.scenarios import COMPARED
 
 
@@ -106,8 +106,6 @@ def plot(found: dict[str, Any], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     names = [name for name in COMPARED if name in found["results"]]
-    if not names:
-        raise CommandError(f"There is nothing to plot: only {', '.join(COMPARED)} are.")
     figure, panels = plt.subplots(1, len(names), figsize=(4 * len(names), 3.5), squeeze=False)
     for panel, name in zip(panels[0], names, strict=True):
         rows = found["results"][name]
