@@ -95,6 +95,17 @@ def test_415_for_what_is_not_json(client: TestClient, headers: Headers, content:
     check_problem(client.post(REGISTER, content=content, headers=headers), 415)
 
 
+def test_what_can_be_read_can_be_asked_for_its_head(
+    client: TestClient, auth_headers: Headers
+) -> None:
+    for path in ("/users/me", "/posts", "http://testserver/health/live", "http://testserver/"):
+        read, head = client.get(path, headers=auth_headers), client.head(path, headers=auth_headers)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-length"] == read.headers["content-length"]
+        assert head.headers.get("etag") == read.headers.get("etag")
+    assert client.head("/auth/login").status_code == 405
+
+
 def test_415_for_two_media_types(client: TestClient) -> None:
     types = [("Content-Type", each) for each in ("application/json", "text/plain")]
     check_problem(client.post(REGISTER, content=b"{}", headers=types), 415)
@@ -137,6 +148,18 @@ def test_messages_are_for_people(client: TestClient) -> None:
     assert messages["full_name"] == "needs a visible character, and has no control characters"
     assert messages["x"] == "Extra inputs are not permitted"
     assert all("Value error" not in message for message in messages.values())
+
+
+def test_a_bug_tells_what_it_is_when_debug_is_on() -> None:
+    app, router = create_app(settings(debug=True)), APIRouter()
+
+    @router.get("/bug")
+    def bug() -> None:
+        raise RuntimeError("no \udcff such thing")
+
+    app.include_router(router)
+    body = check_problem(TestClient(app).get("/bug"), 500)
+    assert body["detail"] == "RuntimeError: no ? such thing"
 
 
 def test_a_bug_is_a_500_that_tells_nothing(capsys: pytest.CaptureFixture[str]) -> None:

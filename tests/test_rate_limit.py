@@ -69,6 +69,14 @@ def test_the_two_names_of_an_account_count_as_one(client: TestClient, limits: No
     assert [log_in(client, name).status_code for name in names] == [401, 401, 401, 429]
 
 
+def test_nobodys_name_does_not_count_for_the_account_with_that_id(
+    client: TestClient, limits: None
+) -> None:
+    user = make_user()
+    assert [log_in(client, str(user.id)).status_code for _ in range(4)] == [401, 401, 401, 429]
+    assert log_in(client, user.username, PASSWORD).status_code == 200
+
+
 def test_registrations_are_limited_per_address(client: TestClient, limits: None) -> None:
     def register(number: int) -> int:
         name = f"u_{number}"

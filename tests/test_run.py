@@ -240,6 +240,10 @@ REFUSED = [
     ({"DATABASE_URL": "postgresql://me:hunter2@127.0.0.1:1/x"}, "127.0.0.1:1/x"),
     ({"ENVIRONMENT": "production"}, "SECRET_KEY is missing"),
     (PRODUCTION | {"SECRET_KEY": "hunter2"}, "SECRET_KEY is shorter than 32 bytes"),
+    ({"DATABASE_URL": "sqlite://"}, "a database in memory"),
+    ({"DATABASE_URL": "mysql://me:hunter2@127.0.0.1/x?foo=1"}, "does not take an option"),
+    ({"DATABASE_URL": "postgresql://me@127.0.0.1:1/x?password=hunter2"}, "127.0.0.1:1/x ("),
+    ({"DATABASE_URL": "sqlite:///./no/such/folder.db"}, "a folder that is there"),
 ]
 
 

@@ -36,7 +36,9 @@ def numbers() -> dict[str, int]:
 
 
 @pytest.mark.usefixtures("development")
-def test_seed_fills_every_table_once(client: TestClient, capsys: Capture) -> None:
+def test_seed_fills_every_table_once(
+    client: TestClient, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plan = Plan(rows=60, seed=1, locale="en_US")
     assert cli(["seed", "--rows", "60"]) == 0
     said = words(capsys)
@@ -50,6 +52,9 @@ def test_seed_fills_every_table_once(client: TestClient, capsys: Capture) -> Non
     token = client.post("/auth/login", data=form).json()["access_token"]
     listed = client.get("/users", headers={"Authorization": f"Bearer {token}"})
     assert listed.json()["total"] == first["users"]
+    monkeypatch.setattr(get_settings(), "environment", "production")
+    assert client.post("/auth/login", data=form).status_code == 401
+    monkeypatch.setattr(get_settings(), "environment", "development")
 
     assert cli(["seed", "--rows", "60"]) == 0
     assert "Nothing to add." in words(capsys)

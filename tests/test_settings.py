@@ -141,6 +141,7 @@ def test_development_does_not_mind(values: dict[str, str], read: Read) -> None:
         ("database_url", "oracle://hunter2@host/name", "names a driver that is not installed"),
         ("database_url", "postgresql+psycopg2://host/name", "a driver that is not installed"),
         ("database_url", "mysql://me:hunter2@host", "names no database"),
+        ("database_url", "mysql://me:h@hunter2@host/x", "has an @ in its user or password"),
         ("redis_url", "hunter2://x", "is not a Redis URL, e.g. redis://"),
         ("rate_limit_account", "often", 'is not a rate, e.g. "10/minute"'),
         ("rate_limit_address", "10", 'is not a rate, e.g. "10/minute"'),
@@ -192,6 +193,12 @@ def test_the_environment_goes_before_the_file(read: Read, folder: Path) -> None:
 def test_a_test_run_ignores_the_file(read: Read, folder: Path) -> None:
     (folder / ".env").write_text("APP_NAME=From the file\n")
     assert read(environment="test").app_name == Settings.model_fields["app_name"].default
+
+
+def test_a_file_in_another_encoding_is_told_in_one_line(read: Read, folder: Path) -> None:
+    (folder / ".env").write_bytes("DATABASE_URL=sqlite:///./x.db".encode("utf-16"))
+    with pytest.raises(SystemExit, match=r"\.env is not UTF-8"):
+        read()
 
 
 def test_the_example_holds_every_setting() -> None:

@@ -99,6 +99,7 @@ def test_register_takes_no_rights(client: TestClient, values: dict[str, Any]) ->
         ("password", "half \ud800 of one"),
         ("password", "password1"),
         ("password", "PASSWORD1"),
+        ("password", "demo-demo"),  # of the accounts that `seed` makes
         ("password", "\ufdfa"),  # one character, of which Unicode makes eighteen
         ("password", "e\u0301" * 4),  # eight, of which it makes four
         ("password", "ana_souza"),
@@ -591,6 +592,12 @@ def test_if_match(
     response = client.patch(f"/users/{user.id}", json={"bio": "New"}, headers=headers)
     assert response.status_code == status
     assert (stored(User, User.id == user.id)[0].bio == "New") == (status == 200)
+
+
+def test_of_a_wrong_setting_one_fault_is_told(client: TestClient, auth_headers: Headers) -> None:
+    data = {"settings": {"theme": []}}
+    errors = client.patch("/users/me", json=data, headers=auth_headers).json()["errors"]
+    assert [each["loc"] for each in errors] == [["body", "settings", "theme"]]
 
 
 def test_several_if_match_are_one_list(

@@ -116,7 +116,7 @@ def _engine() -> Engine:
     settings = get_settings().model_copy(update=limits)
     if settings.url.get_backend_name() != "sqlite":
         return make_engine(settings.database_url, settings, read_only=True, poolclass=NullPool)
-    if settings.url.database in (None, "", ":memory:"):
+    if settings.is_in_memory:
         raise CommandError("The database is in the memory of another process. Take a file.")
     path = Path(str(settings.url.database))
     if not path.exists():

@@ -1,5 +1,6 @@
 """The database as the commands need it: reachable, and with the schema of the models."""
 
+import re
 import time
 
 from alembic import command
@@ -15,20 +16,31 @@ from app.core.config import ROOT, get_settings
 
 PATIENCE = 3.0  # seconds; a database that starts beside the app needs a moment
 
+# By what the drivers say: before there is a connection, they have no codes for it.
+REMEDIES = {
+    "password authentication failed|Access denied|role .* does not exist|no password": (
+        "Set user and password in DATABASE_URL."
+    ),
+    "does not exist|Unknown database": "Make it first, or set DATABASE_URL in .env.",
+    "not a database|unable to open": "Set DATABASE_URL to a file in a folder that is there.",
+}
+
 
 def connect() -> None:
     """Wait for the database, or say in one line that it does not answer."""
     try:
         database.wait_for_database(PATIENCE)
     except DBAPIError as error:
-        url = get_settings().url.render_as_string(hide_password=True)
-        said = reason(error)
-        if "does not exist" in said or "Unknown database" in said:
-            raise CommandError(f"{said}. Make it first, or set DATABASE_URL in .env.") from None
+        url, said = get_settings().shown_url, reason(error)
+        for words, remedy in REMEDIES.items():
+            if re.search(words, said):
+                raise CommandError(f"{url}: {said}. {remedy}") from None
         raise CommandError(
             f"The database does not answer: {url} ({said}). "
             "Start it, or set DATABASE_URL in .env; without one, SQLite is used."
         ) from None
+    except TypeError as error:
+        raise CommandError(f"The driver does not take an option of DATABASE_URL: {error}") from None
 
 
 def reason(error: DBAPIError) -> str:

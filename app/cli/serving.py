@@ -28,6 +28,11 @@ def serve(host: str, port: int, workers: int | None, reload: bool | None) -> Non
     if reload is None:
         reload = settings.environment == "development" and workers is None
     check_port(host, port)
+    if settings.is_in_memory:
+        raise CommandError(
+            "DATABASE_URL is a database in memory, of which each process has its own. "
+            "Take a file, such as sqlite:///./app.db"
+        )
     # In development a restart must not wait; else, longer than a statement may take: a client
     # would get a 500 for what is then committed after all.
     grace = 3 if settings.environment == "development" else settings.db_statement_timeout + 5

@@ -48,8 +48,7 @@ def describe_settings(settings: Settings) -> Told:
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)
         if name == "database_url":
-            url = settings.url  # its query may hold a password as well
-            shown[name] = url.set(query={}).render_as_string(hide_password=True)
+            shown[name] = settings.shown_url
         elif field.repr:
             shown[name] = value
         else:

@@ -1,6 +1,7 @@
 """`python run.py test --database URL`: a database that tests may empty."""
 
 import os
+import re
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, inspect, text
@@ -10,7 +11,9 @@ from sqlalchemy.pool import NullPool
 
 from app.cli.console import CommandError
 from app.cli.schema import reason
-from app.core.config import Settings, get_settings
+from app.core.config import MEMORY, Settings, get_settings
+
+FOR_TESTS = re.compile(r"(?<![a-z])(tests?|testdb|testing)(?![a-z])")  # `latest` is somebody's
 
 
 def environment(database: str | None) -> dict[str, str]:
@@ -30,7 +33,7 @@ def prepare(database: str) -> str:
     except ValueError as error:
         raise CommandError(f"--database {error}") from None
     url = make_url(checked)
-    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+    if url.get_backend_name() == "sqlite" and url.database in MEMORY:
         return checked
     try:
         create_if_missing(url)
@@ -39,7 +42,7 @@ def prepare(database: str) -> str:
     except DBAPIError as error:
         raise CommandError(f"The test database does not answer: {reason(error)}") from None
     name = Path(str(url.database)).name  # of a file, its folders say nothing
-    if tables and "test" not in name.lower():
+    if tables and not FOR_TESTS.search(name.lower()):
         raise CommandError(
             f"{name} has tables and is not named for tests: the suite would empty it. "
             "Give it a database of its own, such as app_test; it is made if it is missing."

@@ -27,6 +27,7 @@ DRIVERS = {
     "mariadb": "mariadb+pymysql",
 }
 
+MEMORY = (None, "", ":memory:")  # what SQLite keeps in no file
 URL_EXAMPLES = "write sqlite:///./app.db or postgresql://user:password@host/name"
 
 Words = Annotated[list[str], NoDecode]  # written as "a, b, c" and not as JSON
@@ -115,7 +116,9 @@ class Settings(BaseSettings):
             raise ValueError(f"names a driver that is not installed: {URL_EXAMPLES}")
         if url.get_backend_name() != "sqlite" and not url.database:
             raise ValueError(f"names no database: {URL_EXAMPLES}")
-        if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
+        if "@" in (url.host or ""):
+            raise ValueError("has an @ in its user or password: write that as %40")
+        if url.get_backend_name() == "sqlite" and url.database not in MEMORY:
             url = url.set(database=str((ROOT / str(url.database)).resolve()))
         return url.render_as_string(hide_password=False)
 
@@ -179,6 +182,15 @@ class Settings(BaseSettings):
         return make_url(self.database_url)
 
     @property
+    def shown_url(self) -> str:
+        """Without what is secret: its query may hold a password as well."""
+        return self.url.set(query={}).render_as_string(hide_password=True)
+
+    @property
+    def is_in_memory(self) -> bool:
+        return self.url.get_backend_name() == "sqlite" and self.url.database in MEMORY
+
+    @property
     def is_production(self) -> bool:
         return self.environment == "production"
 
@@ -215,4 +227,7 @@ def _local_secret(environment: str) -> str:
 def get_settings() -> Settings:
     """The settings of this process. A test run takes nothing from a developer's `.env`."""
     env_file = None if os.environ.get("ENVIRONMENT") == "test" else ROOT / ".env"
-    return Settings(_env_file=env_file)
+    try:
+        return Settings(_env_file=env_file)
+    except UnicodeDecodeError:
+        raise SystemExit("✗ .env is not UTF-8: save it with that encoding.") from None

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.pool import StaticPool
 
 import app.core.columns  # noqa: F401 - how each database spells our column types
-from app.core.config import Settings
+from app.core.config import MEMORY, Settings
 from app.core.db_errors import is_away
 from app.core.diagnostics import watch
 
@@ -72,7 +72,7 @@ def make_engine(url: str, settings: Settings, *, read_only: bool = False, **opti
 def _make_sqlite_engine(
     url: str, settings: Settings, read_only: bool, options: dict[str, Any]
 ) -> Engine:
-    in_memory = make_url(url).database in (None, "", ":memory:")
+    in_memory = make_url(url).database in MEMORY
     if in_memory:
         options["poolclass"] = StaticPool
     elif "poolclass" not in options:

@@ -77,7 +77,10 @@ class _Exchange:
             # A slash at the end means the same, and a redirect would lose the body.
             scope["path"] = path.rstrip("/") or "/"
         self.middleware = middleware
-        self.scope = scope
+        self.method = scope["method"]
+        # What can be read can be asked for its head. The server leaves the body out, by its own
+        # scope, so this is another one.
+        self.scope = {**scope, "method": "GET"} if self.method == "HEAD" else scope
         self._receive = receive
         self._send = send
         self.request_headers = Headers(scope=scope)
@@ -101,20 +104,26 @@ class _Exchange:
                 await self.middleware.app(self.scope, self.receive, self.send)
         except ClientDisconnect:
             self.status = self.status or 499  # nobody is left to be answered
-        except Exception:
+        except Exception as error:
             operation = getattr(self.scope.get("route"), "name", None)
             logger.exception(
                 "%s %s failed",
-                self.scope["method"],
+                self.method,
                 self.scope["path"],
                 extra={"operation": operation} if operation else None,
             )
             if self.status:
                 raise  # too late for an answer: the server closes the connection
-            await self.answer(500, "Something went wrong here.")
+            await self.answer(500, self.said_by(error))
         finally:
             self.log((self.ended or time.perf_counter()) - started)
             request_id.reset(token)
+
+    def said_by(self, error: Exception) -> str:
+        """On a stage, what went wrong. It may hold what was sent, so production knows no DEBUG."""
+        if not self.middleware.settings.debug:
+            return "Something went wrong here."
+        return f"{type(error).__name__}: {error}".encode(errors="replace").decode()
 
     def names_one_host(self, headers: list[tuple[bytes, bytes]]) -> bool:
         """RFC 9112: of two, a proxy may have checked the other one. HTTP/1.0 may go without."""
@@ -177,7 +186,7 @@ class _Exchange:
             return
         client = self.scope.get("client")
         extra: dict[str, Any] = {
-            "method": self.scope["method"],
+            "method": self.method,
             "path": path,
             "status": self.status,
             "ms": round(seconds * 1000, 1),

@@ -29,6 +29,8 @@ LONGEST_PATTERN = 60  # characters of a regular expression that help a person
 # Of errors in an answer, of items of a list with an error each, and of characters in the name of a
 # field: the client chooses all three, and an answer must not cost more than what asked for it.
 MOST_ERRORS, MOST_ITEMS, LONGEST_NAME = 100, 1000, 100
+# How Pydantic names a type of a union that has no name of its own.
+INNER = re.compile(r"(function-\w+|lax-or-strict|json-or-python|chain|nullable)\[|constrained-\w+$")
 
 
 class FieldProblem(BaseModel):
@@ -115,7 +117,7 @@ def _on_invalid(request: Request, error: Exception) -> Response:
     if any(each["type"] == "json_invalid" for each in error.errors()):
         return problem(400, "The body is not JSON.")
     errors = [
-        {"loc": [_short(part) for part in each["loc"]], "msg": _message(each), "type": each["type"]}
+        {"loc": _place(each["loc"]), "msg": _message(each), "type": each["type"]}
         for each in _shortened(error.errors())
     ]
     return problem(422, INVALID, title=InvalidError.title, errors=errors)
@@ -133,8 +135,13 @@ def _shortened(errors: Sequence[Any]) -> Sequence[Any]:
     return [*firsts.values()][:MOST_ITEMS] or errors[:MOST_ERRORS]
 
 
-def _short(part: str | int) -> str | int:
-    return part[:LONGEST_NAME] if isinstance(part, str) else part
+def _place(loc: Sequence[str | int]) -> list[str | int]:
+    """Where the fault is. Of a union, Pydantic also names which of its types it tried."""
+    return [
+        part[:LONGEST_NAME] if isinstance(part, str) else part
+        for part in loc
+        if not (isinstance(part, str) and INNER.match(part))
+    ]
 
 
 def _message(error: Mapping[str, Any]) -> str:

@@ -1,7 +1,15 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, StrictStr, StringConstraints
+from pydantic import (
+    Field,
+    SecretStr,
+    StrictStr,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from app.models.user import Role, default_settings
 from app.schemas.base import (
@@ -32,7 +40,19 @@ AvatarUrl = Annotated[
     Field(examples=["https://example.com/ana.png"]),
 ]
 SettingName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
-SettingValue = Flag | Int | Float | Annotated[StrictStr, line(255)] | None
+
+
+def _one_fault(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """And not one for each type that it could have been."""
+    try:
+        return handler(value)
+    except ValidationError:
+        raise ValueError("is neither yes or no, nor a number, nor a line of text") from None
+
+
+SettingValue = Annotated[
+    Flag | Int | Float | Annotated[StrictStr, line(255)] | None, WrapValidator(_one_fault)
+]
 UserSettings = Annotated[
     dict[SettingName, SettingValue],
     Field(

@@ -9,7 +9,7 @@ from app.core.columns import utcnow
 from app.core.config import get_settings
 from app.core.errors import NotFoundError, UnauthorizedError
 from app.core.rate_limit import check_rate
-from app.core.security import AccessClaims, create_access_token, verify_password
+from app.core.security import AccessClaims, create_access_token, is_open_secret, verify_password
 from app.models.token import Token, TokenKind
 from app.models.user import User
 from app.schemas.auth import SessionParams, SessionRead, TokenPair
@@ -117,9 +117,10 @@ def _check_login(db: Session, username: str, password: str, client: Client) -> i
         costs = bcrypt_costs(db)
         db.rollback()  # no connection is held while the password is hashed
         # Counted by account where there is one: it has two names, and both are the same account.
-        check_rate("login", account=str(user_id or name), address=client.address)
+        account = f"id {user_id}" if user_id else f"name {name}"
+        check_rate("login", account=account, address=client.address)
         correct, replacement = verify_password(password, hashed, costs)
-        if not correct:
+        if not correct or is_open_secret(password):
             break
         noted = change_rows(
             db,

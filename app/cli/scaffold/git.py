@@ -15,6 +15,7 @@ def git(*arguments: str) -> str | None:
         cwd=ROOT,
         capture_output=True,
         text=True,
+        encoding="utf-8",
         check=False,
     )
     return done.stdout if done.returncode == 0 else None

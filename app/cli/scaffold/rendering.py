@@ -165,6 +165,7 @@ def ruff(root: Path, paths: list[Path], *settings: str) -> None:
             cwd=root,
             capture_output=True,
             text=True,
+            encoding="utf-8",
             check=False,
         )
         if done.returncode:

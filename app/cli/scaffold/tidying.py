@@ -36,6 +36,11 @@ class Tidiness:
 def _ruff(root: Path, command: str, *arguments: str, paths: list[Path]) -> str:
     words = [find_ruff_bin(), command, *arguments, *OURS, "--no-cache"]
     done = subprocess.run(
-        [*words, *map(str, paths)], cwd=root, capture_output=True, text=True, check=False
+        [*words, *map(str, paths)],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
     )
     return done.stdout

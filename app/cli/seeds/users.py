@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from sqlalchemy.orm import Session
 
 from app.cli.planting import Plan
-from app.core.security import hash_password
+from app.core.security import DEMO_PASSWORD, hash_password
 from app.core.text import fold
 from app.models.user import Role, User
 
 MODEL = User
 AFTER: tuple[str, ...] = ()
 
-PASSWORD = "demo-demo"  # noqa: S105 - told to everybody, and refused outside development
 DEMO = {"admin": Role.ADMIN, "moderator": Role.MODERATOR, "user": Role.USER}
 
 
@@ -20,7 +19,7 @@ def number(plan: Plan) -> int:
 
 
 def make(db: Session, plan: Plan) -> Iterator[User]:
-    chance, hashed = plan.chance("users"), hash_password(PASSWORD)
+    chance, hashed = plan.chance("users"), hash_password(DEMO_PASSWORD)
     for username, role in DEMO.items():
         yield _user(username, username.capitalize(), hashed, role=role)
     firsts, lasts = plan.words["first_names"], plan.words["last_names"]
