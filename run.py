@@ -116,11 +116,15 @@ def install() -> None:
     if process.wait() == 0:
         STAMP.write_text(wanted(), "utf-8")
         return
+    said = "".join(words)
+    if re.search("connection|resolve host|name resolution", said, re.IGNORECASE):
+        # What pip then says last, such as conflicting versions, is not what happened.
+        raise SetupError(
+            "pip could not reach the packages. Is there a network? The first run needs one."
+        )
     errors = [line.removeprefix("ERROR: ") for line in words if line.startswith("ERROR")]
-    reason = errors[0].strip() if errors else last_line("".join(words))
-    offline = "connection" in "".join(words).lower()
-    hint = " (Is there a network? The first run needs one.)" if offline else ""
-    raise SetupError(f"pip could not install the packages: {reason}{hint}")
+    reason = errors[0].strip() if errors else last_line(said)
+    raise SetupError(f"pip could not install the packages: {reason}")
 
 
 def ensure_pip() -> None:

@@ -218,10 +218,10 @@ def test_every_name_is_one_of_the_code() -> None:
         if path.parent.name == "docs" and path.name != "prompts.md":
             continue  # references of their own words, with tests of their own
         for span in spans(path):
-            if (
-                re.match(r"(python|alembic|git|bash|pip) |[\w.-]*\.(md|py|txt)$", span)
-                or "/" in span
-            ):
+            if re.match(r"(python|alembic|git|bash|pip) |[\w.-]*\.(md|py|txt)$", span) or {
+                "/",
+                "\\",
+            } & set(span):
                 continue  # a command, a route or a path
             if span in known_names():
                 continue

@@ -89,6 +89,7 @@ def _drop_null(parameters: list[Schema]) -> None:
             parameter["schema"] = (others[0] if len(others) == 1 else {"anyOf": others}) | schema
 
 
+KINDS = {"date-time": "2026-01-31T09:30:00Z", "date": "2026-01-31", "boolean": True, "integer": 1}
 _ENTITY = re.compile(r"(\w+?)(Create|Register|Update|Replace|Read|Summary)")
 
 
@@ -108,6 +109,26 @@ def _share_examples(schemas: Schema) -> None:
                 examples = [1] if field == "id" else known.get((match[1], field))
                 if examples and "examples" not in value:
                     value["examples"] = examples
+    # A form has the fields of an entity, and the rest of an answer shows what kind of thing it is.
+    by_field = {field: examples for (_, field), examples in reversed(known.items())}
+    for name, schema in schemas.items():
+        for field, value in schema.get("properties", {}).items():
+            kinds = [value, *value.get("anyOf", ())]
+            if any(each.keys() & {"examples", "$ref"} for each in kinds):
+                continue
+            if name.startswith("Body_"):
+                examples = by_field.get(field)
+            else:
+                examples = _examples_of(kinds) if schema.get("additionalProperties", True) else None
+            if examples:
+                value["examples"] = examples
+
+
+def _examples_of(kinds: list[Schema]) -> list[Any] | None:
+    for each in kinds:
+        if found := KINDS.get(str(each.get("format") or each.get("type"))):
+            return [found]
+    return None
 
 
 def _parameter(operation: Schema, name: str) -> Schema | None:
