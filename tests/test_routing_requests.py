@@ -4,8 +4,8 @@ import threading
 from typing import Annotated
 
 import pytest
-from fastapi import File, Form, UploadFile
-from pydantic import BaseModel
+from fastapi import File, Form, Query, Request, UploadFile
+from pydantic import BaseModel, Field
 
 from app.core.routing import APIRouter
 from tests.databases import serve
@@ -53,6 +53,35 @@ def test_a_method_that_the_literal_lacks_is_405_with_the_whole_allow() -> None:
     response = serve(router).post("/films/newest")
     assert response.status_code == 405
     assert response.headers["allow"] == "DELETE, GET"
+
+
+def test_a_parameter_has_the_name_by_which_it_is_read() -> None:
+    class Span(BaseModel):
+        start: int = Field(1, validation_alias="from")
+        end: int = Field(9, alias="to")
+        only: list[int] = []
+
+    router = APIRouter()
+
+    @router.get("/span")
+    def span(
+        params: Annotated[Span, Query()],
+        first: Annotated[int, Query(validation_alias="1st")] = 0,
+        last: Annotated[int, Query(alias="nth")] = 0,
+    ) -> list[int]:
+        return [params.start, params.end, *params.only, first, last]
+
+    @router.get("/any")
+    def read_any(request: Request) -> str:
+        return str(request.query_params)
+
+    client = serve(router)
+    assert client.get("/span?from=2&to=3&only=4&only=5&1st=6&nth=7").json() == [2, 3, 4, 5, 6, 7]
+    for unknown in ("start=2", "end=2", "first=2", "last=2", "x="):
+        refused = client.get(f"/span?{unknown}")
+        assert refused.status_code == 422
+        assert refused.json()["errors"][0]["loc"] == ["query", unknown.partition("=")[0]]
+    assert client.get("/any?x=1&x=2").json() == "x=1&x=2"
 
 
 def test_an_upload_larger_than_memory_takes_runs_in_one_hop_as_well() -> None:

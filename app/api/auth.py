@@ -30,6 +30,7 @@ def login(
     db: SessionDep, form: Annotated[OAuth2PasswordRequestForm, Depends()], client: ClientDep
 ) -> TokenPair:
     """Sign in with username or email and password. The Authorize button above does the same."""
+    # A field that the form does not know is ignored here alone: RFC 6749, 3.2.
     return AuthService.login(db, form.username, form.password, client)
 
 

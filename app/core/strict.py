@@ -98,4 +98,5 @@ def _names(field: ModelField) -> Iterator[tuple[str, bool]]:
     is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
     infos = annotation.model_fields if is_model else {field.alias: field.field_info}
     for name, info in infos.items():
-        yield info.alias or name, not field_annotation_is_sequence(info.annotation)
+        alias = info.validation_alias if isinstance(info.validation_alias, str) else info.alias
+        yield alias or name, not field_annotation_is_sequence(info.annotation)
