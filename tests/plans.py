@@ -43,7 +43,8 @@ def _of_sqlite(connection: Connection, statement: Statement) -> Iterator[str]:
     sql, parameters = statement
     for *_, step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters):
         by_order = "USING INDEX" in step and "ORDER BY" in sql
-        if step.startswith("SCAN") and not by_order:
+        # What `paginate` has found is a page and no table.
+        if step.startswith("SCAN") and step != "SCAN page_rows" and not by_order:
             yield step
 
 

@@ -262,7 +262,7 @@ def test_search_is_literal(client: TestClient, q: str) -> None:
     assert names(client, f"/products/search?q={q}") == []
 
 
-def test_pages_by_cursor_meet_each_product_once(client: TestClient) -> None:
+def test_pages_by_cursor_and_by_skip_meet_each_product_once(client: TestClient) -> None:
     for number in range(7):
         make_product(price=Decimal(number // 3 + 1))
     found, query = list[int](), "sort=-price&limit=2"
@@ -274,6 +274,11 @@ def test_pages_by_cursor_meet_each_product_once(client: TestClient) -> None:
             break
         page = client.get(f"/products?{query}&cursor={page['next_cursor']}").json()
     assert len(set(found)) == len(found) == 7
+    pages = [client.get(f"/products?{query}&skip={skip}").json() for skip in (0, 2, 4, 6, 8)]
+    assert [[each["id"] for each in page["items"]] for page in pages] == [
+        *(found[skip : skip + 2] for skip in (0, 2, 4, 6)),
+        [],
+    ]
 
 
 def test_no_list_costs_a_statement_for_each_row(client: TestClient, count_statements: Any) -> None:
