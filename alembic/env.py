@@ -9,7 +9,7 @@ from alembic.ddl.mysql import MariaDBImpl, MySQLImpl
 from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.ddl.sqlite import SQLiteImpl
 from alembic.operations.ops import DropTableOp, ModifyTableOps
-from sqlalchemy import Connection, Dialect, Enum, String, Table, event, inspect, text
+from sqlalchemy import Connection, Dialect, Enum, Integer, String, Table, event, inspect, text
 from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.functions import now
 
@@ -64,7 +64,9 @@ class OnSQLite(SQLiteImpl):
     def create_table(self, table: Table, **options: Any) -> None:
         # It gives the id of the last row again once that is deleted, and the new row would be
         # taken for the old one: by its ETag, and by what repeats an Idempotency-Key.
-        table.dialect_options["sqlite"]["autoincrement"] = True
+        key = list(table.primary_key)
+        if len(key) == 1 and type(key[0].type) is Integer and key[0].autoincrement is not False:
+            table.dialect_options["sqlite"]["autoincrement"] = True
         super().create_table(table, **options)
 
 
@@ -127,6 +129,30 @@ def foreign_keys_off(connection: Connection) -> Iterator[None]:
         yield
     finally:
         driver.execute("PRAGMA foreign_keys = ON")
+
+
+@contextmanager
+def last_ids_kept(connection: Connection) -> Iterator[None]:
+    """SQLite notes the last id of a table, and a copy of the table begins with its rows anew."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    before = _last_ids(connection)
+    yield
+    tables = inspect(connection).get_table_names()
+    after = _last_ids(connection)
+    for name, last in before.items():
+        if name in tables and last > after.get(name, 0):
+            values = {"name": name, "last": last}
+            connection.execute(text("DELETE FROM sqlite_sequence WHERE name = :name"), values)
+            connection.execute(text("INSERT INTO sqlite_sequence VALUES (:name, :last)"), values)
+
+
+def _last_ids(connection: Connection) -> dict[str, int]:
+    if not connection.scalar(text("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'")):
+        return {}
+    rows = connection.execute(text("SELECT name, seq FROM sqlite_sequence"))
+    return dict(rows.all())
 
 
 class Resumption:
@@ -195,7 +221,12 @@ def run_online(connection: Connection) -> None:
             transactional_ddl=transactional,
             on_version_apply=resumption.step_done,
         )
-        with context.begin_transaction(), one_migrator(connection), resumption.running():
+        with (
+            context.begin_transaction(),
+            one_migrator(connection),
+            resumption.running(),
+            last_ids_kept(connection),
+        ):
             context.run_migrations()
             if connection.dialect.name == "sqlite":
                 broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()

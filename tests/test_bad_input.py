@@ -317,6 +317,8 @@ def test_media_types_and_encodings(client: TestClient) -> None:
         gzip = {"Content-Encoding": "gzip", **JSON}
         yield Case("POST", "/users", b"\x1f\x8b\x08\x00garbage", gzip, 415)
         yield Case("POST", "/users", user, gzip, 415)
+        two = {"Content-Encoding": "identity, gzip", **JSON}
+        yield Case("POST", "/users", user, two, 415)
         for charset in ("utf-16", "latin-1", "nothing", '"'):
             headers = {"Content-Type": f"application/json; charset={charset}".encode()}
             yield Case("POST", "/users", user, headers, 415)  # type: ignore[arg-type]

@@ -140,6 +140,27 @@ with op.batch_alter_table("users") as batch:
         assert connection.scalar(text("SELECT count(*) FROM tokens")) == 0
 
 
+def test_no_id_is_given_again_though_the_table_was_altered(
+    migrate: Callable[[str], None], own: Database
+) -> None:
+    with own.writing() as db:
+        first = User(username="ana", email="ana@example.com", hashed_password="-")
+        db.add(first)
+        db.flush()
+        last = first.id
+        db.delete(first)
+        db.commit()
+    migrate("""
+with op.batch_alter_table("users") as batch:
+    batch.alter_column("bio", type_=sa.String(3000), existing_type=sa.Text(), nullable=True)
+op.create_table("snow", sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False))
+""")
+    fill(own)
+    with own.engine.begin() as connection:
+        assert connection.scalar(text("SELECT id FROM users")) > last
+        connection.execute(text("INSERT INTO snow VALUES (8000000000)"))
+
+
 @on_sqlite
 def test_a_migration_that_leaves_broken_foreign_keys_is_refused(
     migrate: Callable[[str], None], own: Database

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import selectinload
 
 from app.core.columns import utcnow
@@ -176,23 +176,6 @@ def test_a_cursor_works_only_in_the_list_that_gave_it() -> None:
         with pytest.raises(InvalidError) as caught:
             page(**params)
         assert caught.value.field == "cursor"
-
-
-def test_a_cursor_is_for_the_rows_that_its_statement_lists() -> None:
-    """Such as the products of one category. A moment in it is another one in each request."""
-
-    def of(where: ColumnElement[bool], cursor: str | None) -> Page[UserRead]:
-        moment = User.created_at <= utcnow()
-        with writing() as db:
-            statement = select(User).where(where, moment)
-            return paginate(db, statement, Params(limit=3, cursor=cursor), UserRead)
-
-    make_users(10)
-    cursor = of(User.role != Role.MODERATOR, None).next_cursor
-    assert cursor
-    assert of(User.role != Role.MODERATOR, cursor).items
-    with pytest.raises(InvalidError):
-        of(User.role != Role.ADMIN, cursor)
 
 
 def test_a_list_refuses_what_it_does_not_know(client: TestClient, admin_headers: Headers) -> None:

@@ -14,6 +14,7 @@ import fastapi.middleware.asyncexitstack
 import fastapi.routing
 import pytest
 from pymysql.connections import Connection
+from sqlalchemy import select
 from starlette.requests import Request
 
 # The library, who uses the name, where that name must be, and the name.
@@ -27,6 +28,10 @@ USED: list[tuple[str, str, Any, str]] = [
     ("fastapi", "app/core/routing.py", fastapi.routing, "_effective_route_context_var"),
     ("fastapi", "app/core/one_hop.py", fastapi.routing, "fastapi_inner_astack"),
     ("fastapi", "app/core/one_hop.py", fastapi.routing, "fastapi_function_astack"),
+    *(
+        ("sqlalchemy", "app/services/page_queries.py", select(), name)
+        for name in ("_distinct", "_group_by_clauses", "_limit_clause", "_offset_clause")
+    ),
     ("python", "app/cli/checks/schemas.py", re, "_parser"),
 ]
 

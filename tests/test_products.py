@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from rich.progress import Progress
-from sqlalchemy import delete, text
+from sqlalchemy import delete, select, text
 from sqlalchemy.exc import DBAPIError
 
 from app.cli.planting import Plan, add_rows, find_seeds
 from app.core.database import Database, database
 from app.models.category import Category
 from app.models.product import Product
+from app.schemas.product import ProductParams, ProductRead
+from app.services.base import paginate
 from tests.factories import add
 from tests.support import at_once, stored, writing
 from tests.test_categories import make_category
@@ -279,6 +281,16 @@ def test_pages_by_cursor_and_by_skip_meet_each_product_once(client: TestClient) 
         *(found[skip : skip + 2] for skip in (0, 2, 4, 6)),
         [],
     ]
+
+
+def test_a_statement_that_is_more_than_a_choice_of_rows_is_paged_as_it_is() -> None:
+    products = [make_product(price=Decimal(number + 1)) for number in range(5)]
+    params = ProductParams(sort="price", skip=2, limit=2)
+    with writing() as db:
+        for statement in (select(Product), select(Product).distinct()):
+            page = paginate(db, statement, params, ProductRead)
+            assert [each.id for each in page.items] == [each.id for each in products[2:4]]
+            assert page.total == 5
 
 
 def test_no_list_costs_a_statement_for_each_row(client: TestClient, count_statements: Any) -> None:

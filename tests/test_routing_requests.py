@@ -4,8 +4,10 @@ import threading
 from typing import Annotated
 
 import pytest
-from fastapi import File, Form, Query, Request, UploadFile
-from pydantic import BaseModel, Field
+from fastapi import Depends, File, Form, Query, Request, UploadFile
+from fastapi.security import APIKeyQuery
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from starlette.requests import HTTPConnection
 
 from app.core.routing import APIRouter
 from tests.databases import serve
@@ -55,33 +57,82 @@ def test_a_method_that_the_literal_lacks_is_405_with_the_whole_allow() -> None:
     assert response.headers["allow"] == "DELETE, GET"
 
 
-def test_a_parameter_has_the_name_by_which_it_is_read() -> None:
-    class Span(BaseModel):
-        start: int = Field(1, validation_alias="from")
-        end: int = Field(9, alias="to")
-        only: list[int] = []
-
+def test_what_a_route_does_not_know_is_refused() -> None:
     router = APIRouter()
+
+    def find_more(more: int = 0) -> int:
+        return more
 
     @router.get("/span")
     def span(
-        params: Annotated[Span, Query()],
+        more: Annotated[int, Depends(find_more)],
         first: Annotated[int, Query(validation_alias="1st")] = 0,
         last: Annotated[int, Query(alias="nth")] = 0,
+        only: Annotated[list[int] | None, Query()] = None,
     ) -> list[int]:
-        return [params.start, params.end, *params.only, first, last]
+        return [more, first, last, *(only or ())]
 
-    @router.get("/any")
+    client = serve(router)
+    assert client.get("/span?more=1&1st=2&nth=3&only=4&only=5").json() == [1, 2, 3, 4, 5]
+    for unknown in ("first", "last", "x"):
+        refused = client.get(f"/span?{unknown}=2")
+        assert refused.status_code == 422
+        assert refused.json()["errors"][0]["loc"] == ["query", unknown]
+
+
+def test_what_may_mean_something_is_let_pass() -> None:
+    """To a route that reads the request itself, or has a model of its own mind."""
+    router = APIRouter()
+
+    class Loose(BaseModel):
+        start: int = Field(1, validation_alias=AliasChoices("from", "since"))
+        page_size: int = Field(9, alias="pageSize")
+        model_config = ConfigDict(extra="allow", populate_by_name=True)
+
+    def read_query(request: Request) -> str:
+        return str(request.query_params)
+
+    def read_connection(connection: HTTPConnection) -> str:
+        return str(connection.query_params)
+
+    @router.get("/endpoint")
     def read_any(request: Request) -> str:
         return str(request.query_params)
 
+    @router.get("/dependency")
+    def read_dependency(query: Annotated[str, Depends(read_query)]) -> str:
+        return query
+
+    @router.get("/connection")
+    def read_of_connection(query: Annotated[str, Depends(read_connection)]) -> str:
+        return query
+
+    @router.get("/key")
+    def read_key(key: Annotated[str, Depends(APIKeyQuery(name="api_key"))]) -> str:
+        return f"api_key={key}"
+
+    @router.get("/loose")
+    def read_loose(params: Annotated[Loose, Query()]) -> list[int]:
+        return [params.start, params.page_size]
+
     client = serve(router)
-    assert client.get("/span?from=2&to=3&only=4&only=5&1st=6&nth=7").json() == [2, 3, 4, 5, 6, 7]
-    for unknown in ("start=2", "end=2", "first=2", "last=2", "x="):
-        refused = client.get(f"/span?{unknown}")
-        assert refused.status_code == 422
-        assert refused.json()["errors"][0]["loc"] == ["query", unknown.partition("=")[0]]
-    assert client.get("/any?x=1&x=2").json() == "x=1&x=2"
+    for path in ("endpoint", "dependency", "connection"):
+        assert client.get(f"/{path}?x=1&x=2").json() == "x=1&x=2"
+    assert client.get("/key?api_key=s").json() == "api_key=s"
+    assert client.get("/loose?since=2&pageSize=3&more=4").json() == [2, 3]
+
+
+def test_an_attribute_called_lane_is_no_lane() -> None:
+    class Race:
+        lane = 3
+
+    router = APIRouter()
+
+    @router.get("/race")
+    def read(race: Annotated[Race, Depends()]) -> int:
+        return race.lane
+
+    assert serve(router).get("/race").json() == 3
 
 
 def test_an_upload_larger_than_memory_takes_runs_in_one_hop_as_well() -> None:

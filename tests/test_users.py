@@ -100,6 +100,7 @@ def test_register_takes_no_rights(client: TestClient, values: dict[str, Any]) ->
         ("password", "password1"),
         ("password", "PASSWORD1"),
         ("password", "demo-demo"),  # of the accounts that `seed` makes
+        ("password", "\uff44emo-demo"),
         ("password", "\ufdfa"),  # one character, of which Unicode makes eighteen
         ("password", "e\u0301" * 4),  # eight, of which it makes four
         ("password", "ana_souza"),

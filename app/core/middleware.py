@@ -3,6 +3,7 @@
 import logging
 import re
 import time
+import traceback
 import uuid
 from typing import Any
 
@@ -20,6 +21,7 @@ logger = logging.getLogger("app.request")
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 QUIET = {"/health/live", "/health/ready"}  # asked every few seconds: logged when they fail
+MONITORED = QUIET | {"/"}
 TOO_LARGE = "The body is too large."
 TOO_LARGE_HEADERS = "The headers are too large."
 # Of all headers together. The server has the same limit, but only for those that come in pieces:
@@ -78,9 +80,10 @@ class _Exchange:
             scope["path"] = path.rstrip("/") or "/"
         self.middleware = middleware
         self.method = scope["method"]
-        # What can be read can be asked for its head. The server leaves the body out, by its own
-        # scope, so this is another one.
-        self.scope = {**scope, "method": "GET"} if self.method == "HEAD" else scope
+        # A monitor asks for the head alone. The server leaves the body out, by its own scope, so
+        # this is another one. All other routes say themselves what they take, as in FastAPI.
+        head = self.method == "HEAD" and path in MONITORED
+        self.scope = {**scope, "method": "GET"} if head else scope
         self._receive = receive
         self._send = send
         self.request_headers = Headers(scope=scope)
@@ -123,7 +126,8 @@ class _Exchange:
         """On a stage, what went wrong. It may hold what was sent, so production knows no DEBUG."""
         if not self.middleware.settings.debug:
             return "Something went wrong here."
-        return f"{type(error).__name__}: {error}".encode(errors="replace").decode()
+        said = traceback.format_exception_only(error)[-1].strip()
+        return said.encode(errors="replace").decode()
 
     def names_one_host(self, headers: list[tuple[bytes, bytes]]) -> bool:
         """RFC 9112: of two, a proxy may have checked the other one. HTTP/1.0 may go without."""

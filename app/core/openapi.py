@@ -90,6 +90,7 @@ def _drop_null(parameters: list[Schema]) -> None:
 
 
 KINDS = {"date-time": "2026-01-31T09:30:00Z", "date": "2026-01-31", "boolean": True, "integer": 1}
+PLAIN = {"type", "format", "title", "description", "default"}
 _ENTITY = re.compile(r"(\w+?)(Create|Register|Update|Replace|Read|Summary)")
 
 
@@ -114,7 +115,7 @@ def _share_examples(schemas: Schema) -> None:
     for name, schema in schemas.items():
         for field, value in schema.get("properties", {}).items():
             kinds = [value, *value.get("anyOf", ())]
-            if any(each.keys() & {"examples", "$ref"} for each in kinds):
+            if any(each.keys() & {"examples", "example", "$ref"} for each in kinds):
                 continue
             if name.startswith("Body_"):
                 examples = by_field.get(field)
@@ -126,6 +127,8 @@ def _share_examples(schemas: Schema) -> None:
 
 def _examples_of(kinds: list[Schema]) -> list[Any] | None:
     for each in kinds:
+        if each.keys() - PLAIN:
+            continue  # it has rules, which an example might break
         if found := KINDS.get(str(each.get("format") or each.get("type"))):
             return [found]
     return None

@@ -33,7 +33,13 @@ from starlette.types import Scope
 from app.core.config import get_settings
 from app.core.errors import UnsupportedMediaTypeError
 from app.core.one_hop import Handler, remember_result, returns_at_once, run_request
-from app.core.strict import StrictRequest, check_query, known_parameters, single_fields
+from app.core.strict import (
+    StrictRequest,
+    check_query,
+    known_parameters,
+    single_fields,
+    takes_others,
+)
 from app.core.threads import HASHING, READS, WRITES, Lane
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -99,8 +105,7 @@ class OneHopRoute(APIRoute):
         body = route.body_field
         wants_form = body is not None and isinstance(body.field_info, Form)
         parameters = known_parameters(route.dependant)
-        # An endpoint that takes the request itself may read there what it likes.
-        others = route.dependant.request_param_name is not None
+        others = takes_others(route.dependant)
         fields = single_fields(body) if body is not None and wants_form else frozenset()
 
         async def handler(request: Request) -> Response:
@@ -181,7 +186,7 @@ def _calls(dependant: Any) -> Iterator[Any]:
 def _lane_of(dependant: Any) -> Lane | None:
     """What one of its dependencies asks for."""
     lanes = (getattr(call, "lane", None) for call in _calls(dependant))
-    return next(filter(None, lanes), None)
+    return next((lane for lane in lanes if isinstance(lane, Lane)), None)
 
 
 def _is_overridden(request: Request, path: str) -> bool:
@@ -194,7 +199,7 @@ def _refuse_other_media_types(request: Request, wants_form: bool) -> None:
     headers = request.headers
     if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
         return  # no body: what is missing is said by field
-    if headers.get("content-encoding", "identity").lower() != "identity":
+    if {*", ".join(headers.getlist("content-encoding")).lower().split(", ")} - {"", "identity"}:
         raise UnsupportedMediaTypeError("Send the body as it is, without Content-Encoding.")
     types = headers.getlist("content-type")
     if types == ["application/json"] and not wants_form:
@@ -202,7 +207,7 @@ def _refuse_other_media_types(request: Request, wants_form: bool) -> None:
     header = Message()
     header["content-type"] = types[0] if len(types) == 1 else "none/none"
     media_type = header.get_content_type()
-    if header.get_content_charset("utf-8") not in ("utf-8", "utf8", "us-ascii"):
+    if header.get_content_charset("utf-8") not in ("utf-8", "utf8", "us-ascii", "ascii"):
         raise UnsupportedMediaTypeError("Send the body in UTF-8.")
     if wants_form:
         if media_type not in FORMS:

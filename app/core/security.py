@@ -123,13 +123,14 @@ def is_open_secret(password: str) -> bool:
 
     A database that was seeded may be served in production later.
     """
-    return password == DEMO_PASSWORD and get_settings().environment == "production"
+    normal = unicodedata.normalize("NFKC", password)
+    return normal == DEMO_PASSWORD and get_settings().environment == "production"
 
 
 def check_password(password: str, username: str, email: str, *, field: str = "password") -> None:
     """Raise an InvalidError for a password that is among the first to be tried."""
     folded = unicodedata.normalize("NFKC", password).casefold()
-    if folded in _common_passwords() or password == DEMO_PASSWORD:
+    if folded in _common_passwords() or folded == DEMO_PASSWORD:
         raise InvalidError("is one of the most common passwords", field=field)
     if folded in {username.casefold(), email.casefold(), email.partition("@")[0].casefold()}:
         raise InvalidError("is your own name", field=field)

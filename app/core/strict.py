@@ -7,18 +7,20 @@ which takes the last.
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import unquote_to_bytes
 
 from fastapi import Request
 from fastapi._compat import ModelField, field_annotation_is_sequence
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
+from fastapi.security import APIKeyQuery
 from pydantic import BaseModel
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
 Names = frozenset[str]
+HOUSE = ("app.core.", "app.api.deps.", "app.api.idempotency.", "fastapi.security.")
 
 
 class StrictRequest(Request):
@@ -86,6 +88,29 @@ def known_parameters(dependant: Dependant) -> dict[str, bool]:
     for each in dependant.dependencies:
         known |= known_parameters(each)
     return known
+
+
+def takes_others(dependant: Dependant) -> bool:
+    """Whether parameters that it does not name may mean something to it.
+
+    It takes the whole request, or a model, which itself says what it takes (`InputSchema` refuses
+    the rest). What is ours and FastAPI's takes the request for other things.
+    """
+    call = dependant.call
+    home = getattr(call, "__module__", None) or type(call).__module__
+    reads = dependant.request_param_name or dependant.http_connection_param_name
+    if isinstance(call, APIKeyQuery) or (reads and not f"{home}.".startswith(HOUSE)):
+        return True
+    annotations = (field.field_info.annotation for field in dependant.query_params)
+    if any(map(_has_model, annotations)):
+        return True
+    return any(map(takes_others, dependant.dependencies))
+
+
+def _has_model(annotation: Any) -> bool:
+    if isinstance(annotation, type):
+        return issubclass(annotation, BaseModel)
+    return any(map(_has_model, get_args(annotation)))
 
 
 def single_fields(form: ModelField) -> Names:

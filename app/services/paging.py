@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.core.config import get_settings
 from app.core.errors import InvalidError
+from app.models.base import Base
 from app.schemas.base import ListParams, Page, ReadSchema
 from app.services.page_queries import Built, Order, build, filters_of
 
@@ -43,7 +44,7 @@ def paginate(
     filters, values = filters_of(params, own_filters)
     built = build(statement, params, schema, filters, include_deleted)
     names, order = built.names, built.order
-    listing = _name_of(built, params)
+    listing = _name_of(built.model, params)
     if params.cursor is None:
         place: dict[str, Any] = {"skip": params.skip}
     else:
@@ -79,10 +80,10 @@ def _total(
 # --- Cursors ---------------------------------------------------------------------------------
 
 
-def _name_of(built: Built, params: ListParams) -> bytes:
+def _name_of(model: type[Base], params: ListParams) -> bytes:
     """What a list differs by from others: its filters and order."""
     filters = params.model_dump_json(exclude={"skip", "limit", "cursor"})
-    return f"{built.model.__name__}{built.own}{filters}".encode()
+    return f"{model.__name__}{filters}".encode()
 
 
 def _sign(payload: bytes, listing: bytes) -> bytes:
