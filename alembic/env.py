@@ -9,7 +9,7 @@ from alembic.ddl.mysql import MariaDBImpl, MySQLImpl
 from alembic.ddl.postgresql import PostgresqlImpl
 from alembic.ddl.sqlite import SQLiteImpl
 from alembic.operations.ops import DropTableOp, ModifyTableOps
-from sqlalchemy import Connection, Dialect, Enum, Integer, String, Table, event, inspect, text
+from sqlalchemy import Connection, Dialect, Enum, String, Table, event, inspect, text
 from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.functions import now
 
@@ -64,8 +64,8 @@ class OnSQLite(SQLiteImpl):
     def create_table(self, table: Table, **options: Any) -> None:
         # It gives the id of the last row again once that is deleted, and the new row would be
         # taken for the old one: by its ETag, and by what repeats an Idempotency-Key.
-        key = list(table.primary_key)
-        if len(key) == 1 and type(key[0].type) is Integer and key[0].autoincrement is not False:
+        key = table.autoincrement_column  # none where somebody else gives the ids
+        if key is not None and key.type.compile(dialect=self.dialect) == "INTEGER":
             table.dialect_options["sqlite"]["autoincrement"] = True
         super().create_table(table, **options)
 
