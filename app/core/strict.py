@@ -68,7 +68,11 @@ def check_query(request: Request, known: dict[str, bool], *, others: bool) -> No
     if not others:
         errors += [
             # As Pydantic says it of a field. A DELETE with `?hadr=true` would delete otherwise.
-            {"loc": ("query", name), "msg": "Extra inputs are not permitted", "type": "extra"}
+            {
+                "loc": ("query", name),
+                "msg": "Extra inputs are not permitted",
+                "type": "extra_forbidden",
+            }
             for name in sorted(set(names) - known.keys())
         ]
     if errors:
