@@ -117,7 +117,7 @@ def install() -> None:
         STAMP.write_text(wanted(), "utf-8")
         return
     said = "".join(words)
-    if re.search("connection|resolve host|name resolution", said, re.IGNORECASE):
+    if re.search("connection broken|new connection|name resolution", said, re.IGNORECASE):
         # What pip then says last, such as conflicting versions, is not what happened.
         raise SetupError(
             "pip could not reach the packages. Is there a network? The first run needs one."

@@ -46,7 +46,7 @@ def test_a_database_with_tables_is_refused(new_url: str, capsys: Capture) -> Non
     assert f"{url.database} has tables and is not named for tests" in complaint(capsys)
 
 
-@pytest.mark.parametrize(("name", "code"), [("latest.db", 1), ("app_test.db", 0)])
+@pytest.mark.parametrize(("name", "code"), [("app.db", 1), ("latest.db", 1), ("app_test.db", 0)])
 def test_a_file_with_tables_is_refused_unless_named_for_tests(
     name: str, code: int, tmp_path: Path, capsys: Capture
 ) -> None:

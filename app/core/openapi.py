@@ -15,6 +15,7 @@ from app.core.config import get_settings
 from app.core.problems import MEDIA_TYPE, Problem, title_of
 
 Schema = dict[str, Any]
+Examples = dict[tuple[str, str], Any]
 
 # The security scheme of operations that need no token, and take one. FastAPI cannot say that.
 VISITOR = "Visitor"
@@ -67,7 +68,7 @@ def _complete(document: Schema) -> None:
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= problem.pop("$defs")
     schemas["Problem"] = problem
-    _share_examples(schemas)
+    _fill_examples(schemas, _share_examples(schemas))
     document["components"].get("securitySchemes", {}).pop(VISITOR, None)
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
@@ -94,9 +95,12 @@ PLAIN = {"type", "format", "title", "description", "default"}
 _ENTITY = re.compile(r"(\w+?)(Create|Register|Update|Replace|Read|Summary)")
 
 
-def _share_examples(schemas: Schema) -> None:
-    """Show in `UserRead` the examples of `UserCreate`: an example is written once, like a rule."""
-    known: dict[tuple[str, str], Any] = {}
+def _share_examples(schemas: Schema) -> Examples:
+    """Show in `UserRead` the examples of `UserCreate`: an example is written once, like a rule.
+
+    All that are written, by entity and field.
+    """
+    known: Examples = {}
     for name, schema in schemas.items():
         if match := _ENTITY.fullmatch(name):
             for field, value in schema.get("properties", {}).items():
@@ -110,7 +114,11 @@ def _share_examples(schemas: Schema) -> None:
                 examples = [1] if field == "id" else known.get((match[1], field))
                 if examples and "examples" not in value:
                     value["examples"] = examples
-    # A form has the fields of an entity, and the rest of an answer shows what kind of thing it is.
+    return known
+
+
+def _fill_examples(schemas: Schema, known: Examples) -> None:
+    """A form has the fields of an entity; the rest of an answer shows what kind of thing it is."""
     by_field = {field: examples for (_, field), examples in reversed(known.items())}
     for name, schema in schemas.items():
         for field, value in schema.get("properties", {}).items():
