@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import sysconfig
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,9 +15,9 @@ import pytest
 
 import run as run_py
 from tests.beside import beside
-from tests.servers import Server, copy_tree, free_port, run
+from tests.servers import PATIENCE, Server, copy_tree, free_port, run
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="process groups and signals are POSIX")
+on_posix = pytest.mark.skipif(os.name == "nt", reason="Windows has neither killpg nor dead links")
 
 PRODUCTION = {
     "ENVIRONMENT": "production",
@@ -30,7 +31,11 @@ PRODUCTION = {
 def make_venv(path: Path) -> str:
     """A virtual environment without pip; its Python."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(path)], check=True)
-    return str(path / "bin" / "python")
+    return str(python_of(path))
+
+
+def python_of(environment: Path) -> Path:
+    return environment / run_py.VENV_PYTHON.relative_to(run_py.VENV)
 
 
 def small_tree(folder: Path) -> Path:
@@ -85,11 +90,13 @@ def test_a_pip_that_fails_is_told_in_one_line(folder: Path) -> None:
     assert not (tree / ".venv" / "installed-for").exists()  # the next run tries again
 
 
+@on_posix
 @beside
 def test_a_python_without_venv_is_told_what_to_install(folder: Path) -> None:
     tree = small_tree(folder)
-    (tree / ".venv" / "bin").mkdir(parents=True)
-    (tree / ".venv" / "bin" / "python").symlink_to(folder / "gone")  # as after an upgrade
+    python = python_of(tree / ".venv")
+    python.parent.mkdir(parents=True)
+    python.symlink_to(folder / "gone")  # as after an upgrade
     # What Debian's Python says while its package python3-venv is not installed.
     (folder / "venv.py").write_text("raise SystemExit('ensurepip is not available')")
     code, said = run_bare(tree, PYTHONPATH=str(folder))
@@ -102,8 +109,9 @@ def test_a_python_without_venv_is_told_what_to_install(folder: Path) -> None:
 @beside
 def test_an_environment_that_cannot_run_is_told_in_one_line(folder: Path) -> None:
     tree = small_tree(folder)
-    (tree / ".venv" / "bin").mkdir(parents=True)
-    (tree / ".venv" / "bin" / "python").write_text("not a program")
+    python = python_of(tree / ".venv")
+    python.parent.mkdir(parents=True)
+    python.write_text("not a program")
     code, said = run_bare(tree)
     assert code == 1
     assert "Delete .venv" in said
@@ -114,7 +122,7 @@ def test_an_environment_that_cannot_run_is_told_in_one_line(folder: Path) -> Non
 def test_a_whole_environment_is_used_as_it_is(folder: Path) -> None:
     tree = copy_tree(folder / "tree")
     make_venv(tree / ".venv")
-    site_packages = next((tree / ".venv" / "lib").glob("*/site-packages"))
+    site_packages = next((tree / ".venv").rglob("site-packages"))
     (site_packages / "installed.pth").write_text(sysconfig.get_path("purelib"))
     (tree / ".venv" / "installed-for").write_text(run_py.wanted())
     code, said = run_bare(tree, "migrate", "--help")
@@ -162,6 +170,7 @@ def list_fresh() -> list[str]:
 """
 
 
+@on_posix
 @beside
 def test_development_from_the_start_to_ctrl_c(folder: Path) -> None:
     tree = copy_tree(folder / "tree")
@@ -199,8 +208,24 @@ def ctrl_c_ends_it_quietly(server: Server) -> None:
     server.get("/health/live")
     assert server.interrupt() == 0
     assert "Traceback" not in server.output
+    assert not is_listening(server)
+
+
+def is_listening(server: Server) -> bool:
     with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", int(server.url.rpartition(":")[2]))) != 0
+        return probe.connect_ex(("127.0.0.1", int(server.url.rpartition(":")[2]))) == 0
+
+
+@beside
+def test_a_server_that_is_killed_leaves_no_worker(folder: Path) -> None:
+    """It would hold the port, and the next start could only say that it is taken."""
+    with Server(copy_tree(folder / "tree")) as server:
+        server.get("/health/live")
+        server.popen.kill()
+        deadline = time.monotonic() + PATIENCE
+        while is_listening(server):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 @beside
@@ -221,6 +246,7 @@ def test_requests_wait_for_the_migrations(folder: Path) -> None:
         assert server.output.index("Swagger") < server.output.index("startup complete")
 
 
+@on_posix
 @beside
 def test_production_starts_workers_and_does_not_migrate(folder: Path) -> None:
     tree = copy_tree(folder / "tree")
@@ -238,6 +264,8 @@ def test_production_starts_workers_and_does_not_migrate(folder: Path) -> None:
 
 # --- Refused ---------------------------------------------------------------------------------
 
+# Of a pipe, if nothing else is said. So it is on Windows, in another form.
+ASCII = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
 REFUSED = [
     ({"DATABASE_URL": "postgresql://me:hunter2@127.0.0.1:1/x"}, "127.0.0.1:1/x"),
     ({"ENVIRONMENT": "production"}, "SECRET_KEY is missing"),
@@ -260,12 +288,13 @@ def test_what_cannot_work_is_refused_in_one_line(folder: Path) -> None:
             for name, driver in [("postgresql", "postgresql+psycopg"), ("mysql", "mysql+pymysql")]
         ]
         started = [  # all together: they wait for their databases
-            stack.enter_context(run(tree, "--port", str(free_port()), **settings))
+            stack.enter_context(run(tree, "--port", str(free_port()), **settings, **ASCII))
             for settings, _ in cases
         ]
         for refused, (_, reason) in zip(started, cases, strict=True):
             assert refused.end() == 1
             assert reason in refused.output
+            assert "✗" in refused.output
             assert len(refused.output.splitlines()) == 1
             assert "hunter2" not in refused.output
 

@@ -144,6 +144,15 @@ def test_in_a_terminal_it_asks_for_what_the_rows_get(
     assert "'many' is no int" in asked
 
 
+def test_who_gives_no_answer_is_told_what_to_write(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new(tree, "novel", BOOK)
+    monkeypatch.setattr("sys.stdin", Terminal("many\n"))
+    with pytest.raises(CommandError, match="Write pages:int=0 or pages:int:optional"):
+        add(tree, "novel", "pages:int")
+
+
 MINE = '''\
 """My books."""
 

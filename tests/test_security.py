@@ -106,7 +106,7 @@ def is_limited(kind: dict[str, Any], schemas: dict[str, Any]) -> bool:
 def test_no_route_is_hidden() -> None:
     """But for the pages for people: what is served is in the document."""
     hiding = {
-        str(path.relative_to(ROOT / "app"))
+        path.relative_to(ROOT / "app").as_posix()
         for path in (ROOT / "app").rglob("*.py")
         if re.search(r"include_in_schema ?= ?False|\.mount\(|add_route\(", path.read_text("utf-8"))
     }
@@ -127,7 +127,7 @@ def test_nothing_connects_to_where_a_client_says() -> None:
             for name in names:
                 package = name.partition(".")[0]
                 if connecting & {name, package}:
-                    found.add((str(path.relative_to(ROOT / "app")), package))
+                    found.add((path.relative_to(ROOT / "app").as_posix(), package))
     assert found == {
         ("core/mail.py", "smtplib"),
         ("core/rate_limit.py", "redis"),

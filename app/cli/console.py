@@ -34,7 +34,7 @@ def place_of(error: Exception) -> tuple[str, int, str]:
         frame = (ours or frames)[-1]
         path, line, code = Path(frame.filename), frame.lineno or 0, frame.line or ""
     shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-    return str(shown), line, code
+    return shown.as_posix(), line, code
 
 
 def said_by(error: Exception) -> str:

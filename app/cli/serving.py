@@ -6,11 +6,15 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from functools import partial
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 from typing import Any
 
 import uvicorn
+from uvicorn._subprocess import get_subprocess
 from uvicorn.supervisors import ChangeReload
 
 from app.cli.console import CommandError, console, explain, place_of, said_by
@@ -75,11 +79,16 @@ class Reloader(ChangeReload):  # type: ignore[misc,valid-type]  # one of two, by
     Each of the two takes about a second, and a person waits for both.
     """
 
+    process: SpawnProcess
+
     def __init__(self, config: uvicorn.Config, prepare: Callable[[], None]) -> None:
         self.prepare = prepare
-        self.prepared = multiprocessing.get_context("spawn").Event()
-        sockets = [config.bind_socket()]
-        super().__init__(config, partial(work, config, self.prepared), sockets)
+        super().__init__(config, self.next_target(config), [config.bind_socket()])
+
+    def next_target(self, config: uvicorn.Config) -> Callable[[list[socket.socket]], None]:
+        """What the next worker does, until `line` is closed or this process has died."""
+        heard, self.line = multiprocessing.Pipe(duplex=False)
+        return partial(work, config, heard)
 
     def startup(self) -> None:
         super().startup()
@@ -93,14 +102,43 @@ class Reloader(ChangeReload):  # type: ignore[misc,valid-type]  # one of two, by
             raise
         finally:
             signal.signal(signal.SIGINT, handler)
-        self.prepared.set()
+        self.line.send("prepared")
+
+    def restart(self) -> None:
+        """Another worker, with the code as it is now.
+
+        uvicorn sends a signal. On Windows that is a Ctrl-C for all that runs in the console, an
+        error where there is no console or the worker has died of a mistake, and a wait without an
+        end if nobody hears it.
+        """
+        self.line.close()
+        self.process.join(self.config.timeout_graceful_shutdown + 1)
+        self.process.kill()
+        self.process.join()
+        self.target = self.next_target(self.config)
+        self.line.send("prepared")
+        self.process = get_subprocess(self.config, self.target, self.sockets)
+        self.process.start()
 
 
-def work(config: uvicorn.Config, prepared: Any, sockets: list[socket.socket]) -> None:
+def work(config: uvicorn.Config, line: Connection, sockets: list[socket.socket]) -> None:
     """Serve, in a process of its own."""
+    server, prepared = uvicorn.Server(config), threading.Event()
+    threading.Thread(target=listen, args=(line, server, prepared), daemon=True).start()
     load_app()
     prepared.wait()
-    uvicorn.Server(config).run(sockets)
+    server.run(sockets)
+
+
+def listen(line: Connection, server: uvicorn.Server, prepared: threading.Event) -> None:
+    try:
+        line.recv()
+        prepared.set()
+        line.recv()
+    except EOFError:  # what is served is finished; what is imported by then is not
+        if not server.started:
+            os._exit(0)
+        server.should_exit = True
 
 
 def load_app() -> Any:

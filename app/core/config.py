@@ -119,7 +119,7 @@ class Settings(BaseSettings):
         if "@" in (url.host or ""):
             raise ValueError("has an @ in its user or password: write that as %40")
         if url.get_backend_name() == "sqlite" and url.database not in MEMORY:
-            url = url.set(database=str((ROOT / str(url.database)).resolve()))
+            url = url.set(database=(ROOT / str(url.database)).resolve().as_posix())
         return url.render_as_string(hide_password=False)
 
     @field_validator("redis_url")

@@ -39,16 +39,21 @@ def values_of(addition: Addition) -> dict[str, Any]:
 
 def _asked(addition: Addition, attribute: Attribute) -> Any:
     table, typed = addition.model.table, addition.typed[attribute.field.name]
+    unanswered = CommandError(
+        f"{attribute.name}: the rows of {table} that are there have no value for it. "
+        f"Write {_suggested(attribute, typed)}{typed}:optional"
+    )
     if not sys.stdin.isatty():
-        raise CommandError(
-            f"{attribute.name}: the rows of {table} that are there have no value for it. "
-            f"Write {_suggested(attribute, typed)}{typed}:optional"
-        )
+        raise unanswered
     while True:
         errors.print(
             f"What do the {table} that are there get for [bold]{attribute.name}[/]? ", end=""
         )
-        answer = input()
+        try:
+            answer = input()
+        except EOFError:  # Ctrl-D; and on Windows NUL calls itself a terminal
+            errors.print()
+            raise unanswered from None
         try:
             words = addition.model.names.words
             return kinds.read_default(replace(attribute.field, default=answer), words)
