@@ -3,8 +3,7 @@
 They are of a thorough run: who runs the suite after each change, or on a stage, should need no
 port and no browser. They wait most of the time, for a server, a browser or a tool, and so would
 everything behind them: one after the other, they were two thirds of the time of the suite. Several
-pytest processes (pytest-xdist) would start the database and the app several times, and tear apart
-what looks back at the whole run.
+pytest processes (see `parallel.py`) would not help those that wait: they are as many as the cores.
 
 All of them begin with the first test of the run, and are reported in their turn, after the others.
 """

@@ -27,8 +27,9 @@ from app.models.user import Role, User
 from tests import DATABASE_URL
 from tests.beside import is_beside, running
 from tests.factories import make_user, sign_in
+from tests.parallel import configure, is_worker, send
 from tests.plans import PLANNERS, find_full_scans
-from tests.recording import Recorder
+from tests.recording import Recorder, save
 from tests.support import Counter, alembic_config
 
 Headers = dict[str, str]
@@ -99,7 +100,10 @@ def recorder(request: pytest.FixtureRequest) -> Iterator[Recorder]:
     recorder = Recorder(request.session.items)
     yield recorder
     recorder.close()
-    recorder.save(request.session)
+    if is_worker(request.config):
+        send(recorder.seen(), request.config)
+    else:
+        save(recorder.seen(), request.session)
 
 
 @pytest.fixture(scope="session")
@@ -188,6 +192,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addoption(f"--{name}", action="store_true", help=f"also what is {name}: {what}")
 
 
+pytest_configure = configure
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What runs beside the others is asked after them; what looks back at the whole run, last."""
     for name, what in EXTRA.items():
@@ -195,4 +202,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             for item in items:
                 if item.get_closest_marker(name):
                     item.add_marker(pytest.mark.skip(f"{what}: python run.py test --{name}"))
+    if is_worker(config):
+        items[:] = [item for item in items if not item.get_closest_marker("last")]
     items.sort(key=lambda item: (item.get_closest_marker("last") is not None, is_beside(item)))

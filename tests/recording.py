@@ -14,6 +14,8 @@ import pytest
 from sqlalchemy import Engine, event
 
 from app.cli.checks.record import KEY, Record, digests
+from app.cli.checks.running import not_measured, run
+from app.cli.checks.tree import Tree
 from app.core.config import ROOT
 from app.core.logging import request_id
 
@@ -71,25 +73,55 @@ class Recorder:
                 "rows": rows,
             }
 
-    def save(self, session: pytest.Session) -> None:
-        """Keep what whole modules did; what a part of a module did is no measure of it."""
-        cache = getattr(session.config, "cache", None)
-        if cache is None or not self.calls or is_narrowed(session):
-            return
-        kept, new = cache.get(KEY, {}), self.seen()
-        modules = kept.get("modules", {}) | new.modules
-        runs = kept.get("runs", {}) | new.runs
-        used = {module["run"] for module in modules.values()}
-        cache.set(KEY, {"modules": modules, "runs": {run: runs[run] for run in used}})
-
     def seen(self) -> Record:
         """All of it up to now, in the form in which it is kept."""
-        run = uuid.uuid4().hex[:8]
-        modules = {
-            module: {"run": run, "calls": sorted(calls), "repeats": self.repeats.get(module, {})}
-            for module, calls in self.calls.items()
-        }
-        return Record(modules, {run: digests(ROOT)})
+        return _record(self.calls, self.repeats)
+
+
+def merged(records: Iterable[Record]) -> Record:
+    """What several processes saw of one run."""
+    calls: dict[str, set[tuple[str, str, int]]] = defaultdict(set)
+    repeats: dict[str, dict[str, Any]] = defaultdict(dict)
+    for record in records:
+        for module, seen in record.modules.items():
+            calls[module] |= {tuple(call) for call in seen["calls"]}
+            repeats[module] |= seen["repeats"]
+    return _record(calls, repeats)
+
+
+def _record(
+    calls: dict[str, set[tuple[str, str, int]]], repeats: dict[str, dict[str, Any]]
+) -> Record:
+    run = uuid.uuid4().hex[:8]
+    modules = {
+        module: {"run": run, "calls": sorted(called), "repeats": repeats.get(module, {})}
+        for module, called in calls.items()
+    }
+    return Record(modules, {run: digests(ROOT)})
+
+
+def save(record: Record, session: pytest.Session) -> None:
+    """Keep what whole modules did; what a part of a module did is no measure of it."""
+    cache = getattr(session.config, "cache", None)
+    if cache is None or not record.modules or is_narrowed(session):
+        return
+    kept = cache.get(KEY, {})
+    modules = kept.get("modules", {}) | record.modules
+    runs = kept.get("runs", {}) | record.runs
+    used = {module["run"] for module in modules.values()}
+    cache.set(KEY, {"modules": modules, "runs": {run: runs[run] for run in used}})
+
+
+def faults_of(record: Record) -> str:
+    """By the rules: every operation was called by the tests of its feature, well and badly."""
+    report = run(Tree(ROOT, record))
+    faults = [f"{each.file}:{each.line}: {each.what}; {each.remedy}" for each in report.faults]
+    return "\n".join(faults + not_measured(report))
+
+
+def is_whole(session: pytest.Session) -> bool:
+    config = session.config
+    return not is_narrowed(session) and config.args == config.getini("testpaths")
 
 
 def is_narrowed(session: pytest.Session) -> bool:

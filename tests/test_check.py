@@ -18,7 +18,7 @@ from app.cli.checks.command import find
 from app.cli.checks.fixing import mend
 from app.cli.checks.record import Record
 from app.cli.checks.rules import RULES, Fault, Fix, Needs, Point
-from app.cli.checks.running import broken, not_measured, run
+from app.cli.checks.running import broken
 from app.cli.checks.sources import Source
 from app.cli.checks.tests import failed, succeeded
 from app.cli.checks.tree import Tree
@@ -30,7 +30,7 @@ from app.models.user import User
 from tests import servers
 from tests.factories import make_user
 from tests.mutations import ALONE, PATCHES, Patch, git, write_library
-from tests.recording import Recorder, is_narrowed
+from tests.recording import Recorder, faults_of, is_whole, merged
 
 Place = tuple[str, str, int]
 MEASURED = {name for name, rule in RULES.items() if rule.needs is Needs.RECORD}
@@ -128,13 +128,10 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
 def test_every_operation_was_called_well_and_badly(
     recorder: Recorder, request: pytest.FixtureRequest
 ) -> None:
-    """By the rules themselves, on what this run has recorded."""
-    if is_narrowed(request.session) or request.config.args != request.config.getini("testpaths"):
+    if not is_whole(request.session):
         pytest.skip("looks back at the whole suite, and only a part of it ran")
-    tree = Tree(ROOT, recorder.seen())
-    report = run(tree)
-    assert report.faults == []
-    assert not_measured(report) == []
+    if faults := faults_of(recorder.seen()):
+        pytest.fail(faults, pytrace=False)
 
 
 def record_of(tree: Tree, *statuses: int) -> Record:
@@ -162,6 +159,13 @@ def test_success_and_error_are_both_asked_for() -> None:
         tree.record = record_of(tree, *statuses)
         assert bool(users(succeeded(tree))) == without_success
         assert bool(users(failed(tree))) == without_error
+
+
+def test_what_several_processes_saw_counts_as_one_run() -> None:
+    tree = Tree(ROOT, Record())
+    tree.record = merged([record_of(tree, 200), record_of(tree, 422)])
+    assert users(succeeded(tree)) == users(failed(tree)) == []
+    assert len(tree.record.runs) == 1
 
 
 def test_a_status_that_is_not_documented_is_told() -> None:

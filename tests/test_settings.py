@@ -62,7 +62,7 @@ def test_a_database_url_names_its_driver(given: str, wanted: str, read: Read) ->
 
 def test_a_relative_sqlite_path_is_beside_run_py(read: Read, folder: Path) -> None:
     for given in ("sqlite:///./data/app.db", "sqlite:///data/app.db"):
-        assert read(database_url=given).url.database == str(folder / "data" / "app.db")
+        assert read(database_url=given).url.database == (folder / "data" / "app.db").as_posix()
 
 
 def test_an_absolute_sqlite_path_stays(read: Read, tmp_path: Path) -> None:

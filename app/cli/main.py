@@ -99,7 +99,8 @@ def run_tests(
     from app.cli import testing
 
     environment = testing.environment(database)
-    command = [sys.executable, "-m", "pytest", *context.args]
+    options = context.args or (() if database else testing.ON_ALL_CORES)
+    command = [sys.executable, "-m", "pytest", *options]
     raise typer.Exit(subprocess.call(command, cwd=ROOT, env=environment))
 
 

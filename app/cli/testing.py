@@ -13,6 +13,10 @@ from app.cli.console import CommandError
 from app.cli.schema import reason
 from app.core.config import MEMORY, Settings, get_settings
 
+# For the whole suite. A few tests are done before the processes have started; more than these
+# would each take a second to start, and memory, for less than they save.
+ON_ALL_CORES = ("-n", "auto", "--maxprocesses", "8", "--dist", "worksteal")
+
 FOR_TESTS = re.compile(r"(?<![a-z])(tests?|testdb|testing)(?![a-z])")  # `latest` is somebody's
 
 

@@ -110,6 +110,9 @@ def imported(path: Path) -> set[str]:
     return _imported(path.read_text("utf-8"))
 
 
+BLOCKS = (ast.stmt, ast.excepthandler, ast.match_case)
+
+
 @lru_cache(1000)  # the same files are asked for each feature, and parsing them all takes a moment
 def _imported(source: str) -> set[str]:
     found = set()
@@ -122,7 +125,8 @@ def _imported(source: str) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        nodes += ast.iter_child_nodes(node)
+        # An expression imports nothing, and most of a file is expressions.
+        nodes += (each for each in ast.iter_child_nodes(node) if isinstance(each, BLOCKS))
     return found
 
 

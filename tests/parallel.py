@@ -1,0 +1,79 @@
+"""The suite in several processes (pytest-xdist), as `python run.py test` alone runs it.
+
+Each has a database in memory and an app of its own, and so sees a part of what was asked. What they
+saw is sent to the process that started them, and judged and kept there.
+"""
+
+from collections.abc import Iterator
+from dataclasses import astuple
+from typing import Any
+
+import pytest
+
+from app.cli.checks.record import KEY, Record
+from tests import DATABASE_URL
+from tests.recording import faults_of, is_whole, merged, save
+
+LOOKS_BACK = "tests/test_check.py::test_every_operation_was_called_well_and_badly"
+
+
+def is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def send(record: Record, config: pytest.Config) -> None:
+    output: dict[str, Any] = config.workeroutput  # type: ignore[attr-defined]
+    output[KEY] = astuple(record)
+
+
+class Together:
+    """In the process that starts the others. It runs no test but the one that looks back."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.is_complete = True
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        sent = getattr(node, "workeroutput", {}).get(KEY)
+        if sent:
+            self.records.append(Record(*sent))
+        else:
+            self.is_complete = False  # it died
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Iterator[None]:
+        done = yield
+        if self.is_complete:
+            record = merged(self.records)
+            save(record, session)
+            if is_whole(session):
+                report = look_back(record)
+                session.config.hook.pytest_runtest_logreport(report=report)
+        return done
+
+
+def look_back(record: Record) -> pytest.TestReport:
+    """What the test would have reported."""
+    call = pytest.CallInfo.from_call(lambda: faults_of(record), when="call")
+    said = str(call.excinfo.getrepr()) if call.excinfo else call.result
+    place = LOOKS_BACK.partition("::")
+    return pytest.TestReport(
+        nodeid=LOOKS_BACK,
+        location=(place[0], None, place[2]),
+        keywords={},
+        outcome="failed" if said else "passed",
+        longrepr=said or None,
+        when="call",
+        duration=call.duration,
+    )
+
+
+def configure(config: pytest.Config) -> None:
+    if not config.getoption("numprocesses", None):
+        return
+    if DATABASE_URL != "sqlite://" or config.getoption("thorough") or config.getoption("slow"):
+        raise pytest.UsageError(
+            "-n is for the plain suite on SQLite in memory: the others share a database or ports."
+        )
+    config.pluginmanager.register(Together())
