@@ -27,7 +27,7 @@ from app.models.user import Role, User
 from tests import DATABASE_URL
 from tests.beside import is_beside, running
 from tests.factories import make_user, sign_in
-from tests.parallel import configure, is_worker, send
+from tests.parallel import LOOKS_BACK, configure, is_worker, send
 from tests.plans import PLANNERS, find_full_scans
 from tests.recording import Recorder, save
 from tests.support import Counter, alembic_config
@@ -95,7 +95,7 @@ def app() -> FastAPI:
     return create_app()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def recorder(request: pytest.FixtureRequest) -> Iterator[Recorder]:
     recorder = Recorder(request.session.items)
     yield recorder
@@ -203,5 +203,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 if item.get_closest_marker(name):
                     item.add_marker(pytest.mark.skip(f"{what}: python run.py test --{name}"))
     if is_worker(config):
-        items[:] = [item for item in items if not item.get_closest_marker("last")]
+        items[:] = [item for item in items if item.nodeid != LOOKS_BACK]
     items.sort(key=lambda item: (item.get_closest_marker("last") is not None, is_beside(item)))

@@ -44,7 +44,7 @@ class Together:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Iterator[None]:
         done = yield
-        if self.is_complete:
+        if self.records and self.is_complete:
             record = merged(self.records)
             save(record, session)
             if is_whole(session):
@@ -70,10 +70,11 @@ def look_back(record: Record) -> pytest.TestReport:
 
 
 def configure(config: pytest.Config) -> None:
-    if not config.getoption("numprocesses", None):
+    if config.getoption("dist", "no") == "no":
         return
     if DATABASE_URL != "sqlite://" or config.getoption("thorough") or config.getoption("slow"):
         raise pytest.UsageError(
-            "-n is for the plain suite on SQLite in memory: the others share a database or ports."
+            "Several processes are for the plain suite on SQLite in memory: the others share a "
+            "database or ports."
         )
     config.pluginmanager.register(Together())

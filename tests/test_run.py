@@ -23,6 +23,8 @@ PRODUCTION = {
     "ENVIRONMENT": "production",
     "SECRET_KEY": "a-secret-of-more-than-thirty-two-bytes",
 }
+# Of a pipe, if nothing else is said. So it is on Windows, in another form.
+ASCII = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
 
 
 # --- Set up ----------------------------------------------------------------------------------
@@ -174,7 +176,7 @@ def list_fresh() -> list[str]:
 @beside
 def test_development_from_the_start_to_ctrl_c(folder: Path) -> None:
     tree = copy_tree(folder / "tree")
-    with Server(tree) as server:
+    with Server(tree, **ASCII) as server:
         says_where_swagger_is_and_how_to_log_in(server)
         # Importable packages are used as they are; it was started somewhere else.
         assert not (tree / ".venv").exists()
@@ -264,8 +266,6 @@ def test_production_starts_workers_and_does_not_migrate(folder: Path) -> None:
 
 # --- Refused ---------------------------------------------------------------------------------
 
-# Of a pipe, if nothing else is said. So it is on Windows, in another form.
-ASCII = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
 REFUSED = [
     ({"DATABASE_URL": "postgresql://me:hunter2@127.0.0.1:1/x"}, "127.0.0.1:1/x"),
     ({"ENVIRONMENT": "production"}, "SECRET_KEY is missing"),

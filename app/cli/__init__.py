@@ -12,11 +12,7 @@ def run() -> int:
     """Run the command line. Settings that are wrong are told in one line each."""
     # What is imported stays: looking through it each 700 objects would be a tenth of every start.
     gc.set_threshold(50_000)
-    for stream in (sys.stdout, sys.stderr):
-        # A pipe on Windows has an encoding of its time, in which ✓ and ✗ are both `?`.
-        if isinstance(stream, io.TextIOWrapper):
-            piped = not stream.isatty() and "PYTHONIOENCODING" not in os.environ
-            stream.reconfigure(encoding="utf-8" if piped else None, errors="replace")
+    say_utf8()
     try:
         from app.cli.main import cli
 
@@ -31,6 +27,14 @@ def run() -> int:
         return 1
     finally:
         leave()
+
+
+def say_utf8() -> None:
+    """A pipe on Windows has an encoding of its time, in which ✓ and ✗ are both `?`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            piped = not stream.isatty() and "PYTHONIOENCODING" not in os.environ
+            stream.reconfigure(encoding="utf-8" if piped else None, errors="replace")
 
 
 def leave() -> None:

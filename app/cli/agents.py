@@ -1,12 +1,11 @@
 """`python run.py describe`, `mcp` and `eval`: for those who look before they change something."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from app.cli.modules import run_module
 from app.core.root import ROOT
 
 commands = typer.Typer()
@@ -50,4 +49,4 @@ def eval_command(
     words = [name] if name else []
     words += ["--tree", str(tree.resolve())]
     words += ["--start", str(start.resolve())] if start else []
-    raise typer.Exit(subprocess.call([sys.executable, "-m", "tests.evals", *words], cwd=ROOT))
+    raise typer.Exit(run_module("tests.evals", *words))

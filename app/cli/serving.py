@@ -17,6 +17,7 @@ import uvicorn
 from uvicorn._subprocess import get_subprocess
 from uvicorn.supervisors import ChangeReload
 
+from app.cli import say_utf8
 from app.cli.console import CommandError, console, explain, place_of, said_by
 from app.core.config import ROOT, get_settings
 from app.core.logging import configure_logging
@@ -104,6 +105,16 @@ class Reloader(ChangeReload):  # type: ignore[misc,valid-type]  # one of two, by
             signal.signal(signal.SIGINT, handler)
         self.line.send("prepared")
 
+    def end_worker(self) -> None:
+        self.line.close()
+        self.process.join(self.config.timeout_graceful_shutdown + 1)
+        self.process.kill()
+        self.process.join()
+
+    def shutdown(self) -> None:
+        self.end_worker()
+        super().shutdown()
+
     def restart(self) -> None:
         """Another worker, with the code as it is now.
 
@@ -111,10 +122,7 @@ class Reloader(ChangeReload):  # type: ignore[misc,valid-type]  # one of two, by
         error where there is no console or the worker has died of a mistake, and a wait without an
         end if nobody hears it.
         """
-        self.line.close()
-        self.process.join(self.config.timeout_graceful_shutdown + 1)
-        self.process.kill()
-        self.process.join()
+        self.end_worker()
         self.target = self.next_target(self.config)
         self.line.send("prepared")
         self.process = get_subprocess(self.config, self.target, self.sockets)
@@ -123,6 +131,7 @@ class Reloader(ChangeReload):  # type: ignore[misc,valid-type]  # one of two, by
 
 def work(config: uvicorn.Config, line: Connection, sockets: list[socket.socket]) -> None:
     """Serve, in a process of its own."""
+    say_utf8()
     server, prepared = uvicorn.Server(config), threading.Event()
     threading.Thread(target=listen, args=(line, server, prepared), daemon=True).start()
     load_app()
