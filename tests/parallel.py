@@ -4,7 +4,9 @@ Each has a database in memory and an app of its own, and so sees a part of what 
 saw is sent to the process that started them, and judged and kept there.
 """
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import astuple
 from typing import Any
 
@@ -69,7 +71,21 @@ def look_back(record: Record) -> pytest.TestReport:
     )
 
 
+def stay_on_one_core(worker: str) -> None:
+    """A request of the test client goes through three threads, of which one at a time can run.
+
+    Left to the system they wake each other up on other cores, which takes as long as the request.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        return  # Windows, macOS
+    cores = sorted(os.sched_getaffinity(0))
+    with suppress(OSError):  # a sandbox may forbid it
+        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+
+
 def configure(config: pytest.Config) -> None:
+    if is_worker(config):
+        stay_on_one_core(os.environ["PYTEST_XDIST_WORKER"])
     if config.getoption("dist", "no") == "no":
         return
     if DATABASE_URL != "sqlite://" or config.getoption("thorough") or config.getoption("slow"):

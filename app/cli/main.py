@@ -4,14 +4,12 @@ What a command stands on is imported in it: a start of the server does not need 
 none of them is needed to be told what there is.
 """
 
-import os
 from typing import Annotated
 
 import typer
 
-from app.cli import agents, bench, users
+from app.cli import agents, bench, modules, users
 from app.cli.console import CommandError, UsageError, console, explain
-from app.cli.modules import run_module
 from app.core.root import ROOT
 
 cli_app = typer.Typer(
@@ -94,13 +92,8 @@ def run_tests(
 ) -> None:
     """Run the tests."""
     if faults:
-        raise typer.Exit(run_module("tests.faults", *context.args))
-    from app.cli import testing
-
-    environment = testing.environment(database)
-    everything = not (context.args or database or os.environ.get("PYTEST_ADDOPTS"))
-    options = testing.ON_ALL_CORES if everything else context.args
-    raise typer.Exit(run_module("pytest", *options, environment=environment))
+        raise typer.Exit(modules.run_module("tests.faults", *context.args))
+    raise typer.Exit(modules.run_tests(context.args, database))
 
 
 @cli_app.command("new", rich_help_panel="Features", epilog=NEW_EPILOG)

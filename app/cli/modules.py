@@ -1,9 +1,27 @@
 """The commands that are programs of their own: pytest, the faults, the evals."""
 
+import os
 import subprocess
 import sys
 
 from app.core.root import ROOT
+
+# For the whole suite. A few tests are done before the processes have started; more than these
+# would each take a second to start, and memory, for less than they save.
+ON_ALL_CORES = ("-n", "auto", "--maxprocesses", "8", "--dist", "worksteal")
+
+
+def run_tests(options: list[str], database: str | None) -> int:
+    """options: of pytest. database: instead of SQLite in memory."""
+    environment = {**os.environ, "ENVIRONMENT": "test"}
+    environment.pop("TEST_DATABASE_URL", None)
+    if database:
+        from app.cli.testing import prepare  # SQLAlchemy: half a second that only this one needs
+
+        environment["TEST_DATABASE_URL"] = prepare(database)
+    everything = not (options or database or os.environ.get("PYTEST_ADDOPTS"))
+    arguments = ON_ALL_CORES if everything else options
+    return run_module("pytest", *arguments, environment=environment)
 
 
 def run_module(name: str, *arguments: str, environment: dict[str, str] | None = None) -> int:

@@ -1,6 +1,5 @@
 """`python run.py test --database URL`: a database that tests may empty."""
 
-import os
 import re
 from pathlib import Path
 
@@ -13,20 +12,7 @@ from app.cli.console import CommandError
 from app.cli.schema import reason
 from app.core.config import MEMORY, Settings, get_settings
 
-# For the whole suite. A few tests are done before the processes have started; more than these
-# would each take a second to start, and memory, for less than they save.
-ON_ALL_CORES = ("-n", "auto", "--maxprocesses", "8", "--dist", "worksteal")
-
 FOR_TESTS = re.compile(r"(?<![a-z])(tests?|testdb|testing)(?![a-z])")  # `latest` is somebody's
-
-
-def environment(database: str | None) -> dict[str, str]:
-    """The environment of the test run."""
-    variables = {**os.environ, "ENVIRONMENT": "test"}
-    variables.pop("TEST_DATABASE_URL", None)
-    if database:
-        variables["TEST_DATABASE_URL"] = prepare(database)
-    return variables
 
 
 def prepare(database: str) -> str:
