@@ -27,7 +27,7 @@ from app.models.user import Role, User
 from tests import DATABASE_URL
 from tests.beside import is_beside, running
 from tests.factories import make_user, sign_in
-from tests.parallel import LOOKS_BACK, configure, is_worker, send
+from tests.parallel import LOOKS_BACK, configure, is_worker, send, start
 from tests.plans import PLANNERS, find_full_scans
 from tests.recording import Recorder, save
 from tests.support import Counter, alembic_config
@@ -192,6 +192,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addoption(f"--{name}", action="store_true", help=f"also what is {name}: {what}")
 
 
+pytest_cmdline_main = pytest.hookimpl(start, tryfirst=True)
 pytest_configure = configure
 
 

@@ -1,4 +1,4 @@
-"""The suite in several processes (pytest-xdist), as `python run.py test` alone runs it.
+"""The suite in several processes (pytest-xdist), as `pytest` and `python run.py test` alone run it.
 
 Each has a database in memory and an app of its own, and so sees a part of what was asked. What they
 saw is sent to the process that started them, and judged and kept there.
@@ -17,10 +17,25 @@ from tests import DATABASE_URL
 from tests.recording import faults_of, is_whole, merged, save
 
 LOOKS_BACK = "tests/test_check.py::test_every_operation_was_called_well_and_badly"
+# Of processes: each more would take a second to start, and memory, for less than it saves.
+MOST = 8
 
 
 def is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
+
+
+def start(config: pytest.Config) -> None:
+    """As with `-n auto`, but for the whole suite only: a part of it is done sooner in one process,
+    and who names an option may want to see it at work.
+    """
+    options = config.invocation_params.args or os.environ.get("PYTEST_ADDOPTS")
+    if options or DATABASE_URL != "sqlite://" or is_worker(config):
+        return
+    if config.pluginmanager.hasplugin("xdist"):
+        config.option.numprocesses = "auto"
+        config.option.maxprocesses = MOST
+        config.option.dist = "worksteal"
 
 
 def send(record: Record, config: pytest.Config) -> None:

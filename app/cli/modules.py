@@ -6,10 +6,6 @@ import sys
 
 from app.core.root import ROOT
 
-# For the whole suite. A few tests are done before the processes have started; more than these
-# would each take a second to start, and memory, for less than they save.
-ON_ALL_CORES = ("-n", "auto", "--maxprocesses", "8", "--dist", "worksteal")
-
 
 def run_tests(options: list[str], database: str | None) -> int:
     """options: of pytest. database: instead of SQLite in memory."""
@@ -19,9 +15,7 @@ def run_tests(options: list[str], database: str | None) -> int:
         from app.cli.testing import prepare  # SQLAlchemy: half a second that only this one needs
 
         environment["TEST_DATABASE_URL"] = prepare(database)
-    everything = not (options or database or os.environ.get("PYTEST_ADDOPTS"))
-    arguments = ON_ALL_CORES if everything else options
-    return run_module("pytest", *arguments, environment=environment)
+    return run_module("pytest", *options, environment=environment)
 
 
 def run_module(name: str, *arguments: str, environment: dict[str, str] | None = None) -> int:
