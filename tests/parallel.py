@@ -17,25 +17,34 @@ from tests import DATABASE_URL
 from tests.recording import faults_of, is_whole, merged, save
 
 LOOKS_BACK = "tests/test_check.py::test_every_operation_was_called_well_and_badly"
-# Of processes: each more would take a second to start, and memory, for less than it saves.
-MOST = 8
+MOST = 8  # processes: each more would take a second to start, and memory, for less than it saves
 
 
 def is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 
 
+def cores() -> list[int]:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))  # Windows, macOS
+
+
 def start(config: pytest.Config) -> None:
-    """As with `-n auto`, but for the whole suite only: a part of it is done sooner in one process,
-    and who names an option may want to see it at work.
+    """A process for each core, for the whole suite only: a part of it is done sooner in one, and
+    who names an option may want to see it at work.
     """
-    options = config.invocation_params.args or os.environ.get("PYTEST_ADDOPTS")
-    if options or DATABASE_URL != "sqlite://" or is_worker(config):
+    options, processes = config.option, min(MOST, len(cores()))
+    given = config.invocation_params
+    if given.args or given.plugins or os.environ.get("PYTEST_ADDOPTS"):
         return
-    if config.pluginmanager.hasplugin("xdist"):
-        config.option.numprocesses = "auto"
-        config.option.maxprocesses = MOST
-        config.option.dist = "worksteal"
+    if options.thorough or options.slow or DATABASE_URL != "sqlite://" or is_worker(config):
+        return
+    is_whole = config.args == config.getini("testpaths")  # not so in a folder below the root
+    # Without pytest-xdist there is no such option.
+    if is_whole and processes > 1 and getattr(options, "numprocesses", 0) is None:
+        options.numprocesses, options.dist = processes, "worksteal"
 
 
 def send(record: Record, config: pytest.Config) -> None:
@@ -52,11 +61,11 @@ class Together:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        sent = getattr(node, "workeroutput", {}).get(KEY)
-        if sent:
-            self.records.append(Record(*sent))
-        else:
-            self.is_complete = False  # it died
+        output = getattr(node, "workeroutput", {})
+        if KEY in output:
+            self.records.append(Record(*output[KEY]))
+        elif output.get("exitstatus") != pytest.ExitCode.OK:
+            self.is_complete = False  # it died, or could not begin; else there was no test for it
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Iterator[None]:
@@ -86,21 +95,22 @@ def look_back(record: Record) -> pytest.TestReport:
     )
 
 
-def stay_on_one_core(worker: str) -> None:
+def stay_on_one_core() -> None:
     """A request of the test client goes through three threads, of which one at a time can run.
 
     Left to the system they wake each other up on other cores, which takes as long as the request.
+    Where there are fewer processes than cores, the system knows better which are free.
     """
-    if not hasattr(os, "sched_setaffinity"):
-        return  # Windows, macOS
-    cores = sorted(os.sched_getaffinity(0))
-    with suppress(OSError):  # a sandbox may forbid it
-        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+    here, number = cores(), os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")
+    taken = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    if taken >= len(here) > 1 and number.isdigit() and hasattr(os, "sched_setaffinity"):
+        with suppress(OSError):  # a sandbox may forbid it
+            os.sched_setaffinity(0, {here[int(number) % len(here)]})
 
 
 def configure(config: pytest.Config) -> None:
     if is_worker(config):
-        stay_on_one_core(os.environ["PYTEST_XDIST_WORKER"])
+        stay_on_one_core()
     if config.getoption("dist", "no") == "no":
         return
     if DATABASE_URL != "sqlite://" or config.getoption("thorough") or config.getoption("slow"):
