@@ -148,8 +148,9 @@ class Server(Process):
     """run.py, serving on a port of its own."""
 
     def __init__(self, tree: Path, *arguments: str, **settings: str) -> None:
-        self.url = f"http://127.0.0.1:{(port := free_port())}"
-        command = [sys.executable, str(tree / "run.py"), "--port", str(port), *arguments]
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        command = [sys.executable, str(tree / "run.py"), "--port", str(self.port), *arguments]
         super().__init__(command, tree.parent, environment(**settings))
 
     def get(

@@ -1,7 +1,9 @@
 """`python run.py`, as a person runs it: set up, served, restarted, ended, and refused."""
 
 import os
+import re
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -215,7 +217,32 @@ def ctrl_c_ends_it_quietly(server: Server) -> None:
 
 def is_listening(server: Server) -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", int(server.url.rpartition(":")[2]))) == 0
+        return probe.connect_ex(("127.0.0.1", server.port)) == 0
+
+
+@on_posix
+@beside
+def test_ctrl_c_is_one_though_the_worker_hears_it_late(folder: Path) -> None:
+    """What is served is finished first, and then what the app does at its end."""
+    body = b"username=ana&password=wrong"
+    head = (
+        b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n"
+    )
+    with Server(copy_tree(folder / "tree")) as server:
+        server.get("/health/live")
+        worker = int(re.findall(r"Started server process \[(\d+)\]", server.output)[-1])
+        with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as client:
+            client.sendall(head % len(body) + body[:-1])
+            server.get("/health/live")  # by then, the first half has arrived
+            os.kill(server.popen.pid, signal.SIGINT)
+            server.wait_for(lambda: "Shutting down" in server.output)
+            os.kill(worker, signal.SIGINT)
+            client.sendall(body[-1:])
+            assert client.recv(1000).startswith(b"HTTP/1.1 401")
+        assert server.end() == 0
+        assert "shutdown complete" in server.output
+        assert "Traceback" not in server.output
 
 
 @beside

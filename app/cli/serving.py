@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -129,10 +130,26 @@ class Reloader(ChangeReload):  # type: ignore[misc,valid-type]  # one of two, by
         self.process.start()
 
 
+class Worker(uvicorn.Server):
+    """Ended by its parent, for Ctrl-C reaches both.
+
+    The first one is left to the parent: had that closed the line before it is heard here, uvicorn
+    would take it for a second one, and leave out what the app does at its end.
+    """
+
+    interrupted = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if sig == signal.SIGINT and not self.interrupted:
+            self.interrupted = True
+        else:
+            super().handle_exit(sig, frame)
+
+
 def work(config: uvicorn.Config, line: Connection, sockets: list[socket.socket]) -> None:
     """Serve, in a process of its own."""
     say_utf8()
-    server, prepared = uvicorn.Server(config), threading.Event()
+    server, prepared = Worker(config), threading.Event()
     threading.Thread(target=listen, args=(line, server, prepared), daemon=True).start()
     load_app()
     prepared.wait()
