@@ -14,7 +14,7 @@ import pytest
 
 from app.cli.checks.record import KEY, Record
 from tests import DATABASE_URL
-from tests.recording import faults_of, is_whole, merged, save
+from tests.recording import faults_of, is_whole, merged, names_all, save
 
 LOOKS_BACK = "tests/test_check.py::test_every_operation_was_called_well_and_badly"
 MOST = 8  # processes: each more would take a second to start, and memory, for less than it saves
@@ -41,9 +41,8 @@ def start(config: pytest.Config) -> None:
         return
     if options.thorough or options.slow or DATABASE_URL != "sqlite://" or is_worker(config):
         return
-    is_whole = config.args == config.getini("testpaths")  # not so in a folder below the root
     # Without pytest-xdist there is no such option.
-    if is_whole and processes > 1 and getattr(options, "numprocesses", 0) is None:
+    if names_all(config) and processes > 1 and getattr(options, "numprocesses", 0) is None:
         options.numprocesses, options.dist = processes, "worksteal"
 
 

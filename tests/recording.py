@@ -120,8 +120,12 @@ def faults_of(record: Record) -> str:
 
 
 def is_whole(session: pytest.Session) -> bool:
-    config = session.config
-    return not is_narrowed(session) and config.args == config.getini("testpaths")
+    return not is_narrowed(session) and names_all(session.config)
+
+
+def names_all(config: pytest.Config) -> bool:
+    """Whether all modules are to run. Below the root, no argument means those of the folder."""
+    return config.args == config.getini("testpaths")
 
 
 def is_narrowed(session: pytest.Session) -> bool:

@@ -38,7 +38,7 @@ def config(
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """With four cores, on which nobody has said anything."""
+    """With four cores, and an environment that says nothing."""
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
     monkeypatch.setattr(parallel, "DATABASE_URL", "sqlite://")
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
